@@ -1,0 +1,1 @@
+//! Kafka and an embedded log behind one promise, with sealed messages.

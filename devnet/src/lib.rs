@@ -1,0 +1,1 @@
+//! Starts a whole development network: chain, coordinators, processors.

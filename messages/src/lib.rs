@@ -1,0 +1,40 @@
+//! What coordinators, processors and observers say to each other.
+//!
+//! ```text
+//!  processor ──keygen::ProcessorMessage──▶ coordinator ──Statement (signed)──▶ peer coordinator
+//!  processor ◀──keygen::CoordinatorMessage── coordinator ──observation::Event──▶ `{name}-serai`
+//! ```
+//!
+//! # Owns
+//! Every type that crosses a process boundary: ids, topic names, record headers, bodies, and the
+//! bytes that validators sign.
+//!
+//! # Promises
+//! Bodies are [borsh](https://borsh.io): one value has one encoding. A change to an encoding that
+//! has been released raises [`VERSION`] and adds golden fixtures; `tests/` holds the present ones.
+//! Decoding refuses trailing bytes and bodies over [`MAX_BODY_BYTES`].
+//!
+//! # Limits
+//! Pure data: no I/O, no clock, no randomness, no signature checks (they need a key library; see
+//! `serai-sr25519`).
+
+pub mod control;
+mod encoding;
+mod ids;
+pub mod keygen;
+pub mod observation;
+mod record;
+mod statement;
+mod topic;
+
+pub use encoding::{DecodeError, MAX_BODY_BYTES, VERSION, decode, encode};
+pub use ids::{
+    Attempt, BlockHash, BlockNumber, Coin, Endpoint, Incarnation, IntentId, InvalidId, KeyPair,
+    Name, Participant, ProcessorKey, Sequence, Session, SignatureBytes, ValidatorIndex,
+    ValidatorKey, ValidatorSet, threshold,
+};
+pub use record::{Header, InvalidRecord, Record};
+pub use statement::{
+    Body, MAX_VALIDATORS, STATEMENT_CONTEXT, SessionId, SignedStatement, Statement,
+};
+pub use topic::Topic;

@@ -1,0 +1,1 @@
+//! Reference processor: holds the vault's key shares.

@@ -1,0 +1,1 @@
+//! Pure state machines of key generation, agreement, MuSig and the signing party.

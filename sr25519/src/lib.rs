@@ -1,0 +1,1 @@
+//! Schnorrkel signatures as an algorithm of modular-frost.
