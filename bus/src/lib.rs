@@ -1,1 +1,30 @@
-//! Kafka and an embedded log behind one promise, with sealed messages.
+//! Kafka and an embedded log behind one promise, with sealed messages and the bookkeeping that
+//! makes an effect happen once.
+//!
+//! ```text
+//!  handler ── one transaction: state, position, outbox ──▶ Database
+//!     ▲                                                      │
+//!  Reader ◀── topic ◀── Bus::append ◀── publish loop ◀───────┘
+//! ```
+//!
+//! # Owns
+//! The [`Bus`] trait and its two implementations, sealing, and the tables in a program's own
+//! [`Database`] that hold reading positions, what was received, and what is still to be sent.
+//!
+//! # Promises
+//! At least once, in order per topic, acknowledged after handling: a record returned by
+//! [`Reader::next`] counts as handled once its [`Position`] is committed in the reader's own
+//! database, and until then comes again after a restart. What [`exchange::enqueue`] stores is
+//! appended in order until confirmed, byte for byte the same each time.
+//!
+//! # Limits
+//! One partition per topic. One record is at most [`serai_messages::Record::MAX_BODY_BYTES`].
+
+mod bus;
+mod database;
+pub mod exchange;
+mod publisher;
+
+pub use bus::{Bus, BusError, Delivered, Position, Reader, Start, TopicInfo, Undecodable};
+pub use database::{Database, DatabaseError, Migration};
+pub use publisher::{PublishError, Publisher, Waker};

@@ -1,0 +1,160 @@
+//! A program's own SQLite database: one file, one connection, every commit on disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// What the database can refuse.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// SQLite's own error.
+    #[error("database {path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "database {path} has schema version {found} of {component}, this program knows up to \
+         {known}; run the newer program or restore a backup of the older one"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The part of the schema.
+        component: &'static str,
+        /// Version found.
+        found: u32,
+        /// Newest version known.
+        known: u32,
+    },
+    /// A stored value that this program did not write, or a damaged file.
+    #[error("stored {what} is malformed: {reason}; restore a backup")]
+    Malformed {
+        /// What was read.
+        what: &'static str,
+        /// Why it is malformed.
+        reason: String,
+    },
+}
+
+/// The tables of one component, as steps forward: step `i` (from 1) takes the component from
+/// version `i - 1` to `i`. Steps that have been released never change.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Whose tables.
+    pub component: &'static str,
+    /// SQL of each step.
+    pub steps: &'static [&'static str],
+}
+
+/// A shared handle. Calls block for as long as a commit takes (an fsync), so they belong on a
+/// process' own thread; the lock is never held across an await.
+#[derive(Clone, Debug)]
+pub struct Database {
+    path: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Database {
+    /// Opens or creates the database and brings each component's tables up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database, or is newer than this program.
+    pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, DatabaseError> {
+        let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+        let connection = Connection::open(path).map_err(error)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                 CREATE TABLE IF NOT EXISTS schema_versions (
+                     component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;",
+            )
+            .map_err(error)?;
+        let database = Self { path: path.to_owned(), connection: Arc::new(Mutex::new(connection)) };
+        for migration in migrations {
+            database.migrate(migration)?;
+        }
+        Ok(database)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` in one transaction and commits it, durably, when `work` returns `Ok`.
+    ///
+    /// # Errors
+    /// What `work` returns, or the database's own error; nothing is changed then.
+    pub fn transaction<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.lock();
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|source| self.error(source))?;
+        let value = work(&transaction)?;
+        transaction.commit().map_err(|source| self.error(source))?;
+        Ok(value)
+    }
+
+    /// Runs read-only `work` on the connection.
+    ///
+    /// # Errors
+    /// What `work` returns.
+    pub fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        work(&self.lock()).map_err(|source| self.error(source))
+    }
+
+    /// Gives SQLite's error this database's name.
+    pub fn error(&self, source: rusqlite::Error) -> DatabaseError {
+        DatabaseError::Sqlite { path: self.path.clone(), source }
+    }
+
+    fn migrate(&self, migration: &Migration) -> Result<(), DatabaseError> {
+        let known = migration.steps.len() as u32;
+        self.transaction(|transaction| {
+            let wrap = |source| self.error(source);
+            let found: u32 = transaction
+                .query_row(
+                    "SELECT coalesce(max(version), 0) FROM schema_versions WHERE component = ?1",
+                    [migration.component],
+                    |row| row.get(0),
+                )
+                .map_err(wrap)?;
+            if found > known {
+                return Err(DatabaseError::Newer {
+                    path: self.path.clone(),
+                    component: migration.component,
+                    found,
+                    known,
+                });
+            }
+            for step in migration.steps.iter().skip(found as usize) {
+                transaction.execute_batch(step).map_err(wrap)?;
+            }
+            transaction
+                .execute(
+                    "INSERT INTO schema_versions (component, version) VALUES (?1, ?2)
+                     ON CONFLICT (component) DO UPDATE SET version = excluded.version",
+                    (migration.component, known),
+                )
+                .map_err(wrap)?;
+            Ok(())
+        })
+    }
+
+    // A panic while the lock was held has rolled its transaction back: the data is sound.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
