@@ -1,1 +1,3 @@
 //! The Serai coordinator.
+
+pub mod processes;
