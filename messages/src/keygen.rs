@@ -18,8 +18,8 @@ use blake2::{Blake2b, Digest, digest::consts::U32};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Attempt, BlockHash, BlockNumber, Coin, KeyPair, Participant, ProcessorKey, SignatureBytes,
-    SignedStatement, ValidatorKey, ValidatorSet, encode,
+    Attempt, BlockHash, BlockNumber, Coin, Enclosed, KeyPair, Participant, ProcessorKey,
+    SignatureBytes, SignedStatement, ValidatorKey, ValidatorSet, encode,
 };
 
 /// Blake2b-256 over a length-prefixed domain and the encoded value.
@@ -165,6 +165,31 @@ pub enum Round {
     ProofPreprocess,
     /// MuSig preprocesses of `set_keys`.
     MusigPreprocess,
+}
+
+/// Statements that a member needs of each other member, in the order of the protocol.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
+pub enum Awaited {
+    /// [`PeerMessage::Announcement`].
+    Announcement,
+    /// [`PeerMessage::PartySignature`].
+    PartySignature,
+    /// [`PeerMessage::Commitments`].
+    Commitments,
+    /// [`PeerMessage::Agreement`] on the commitments.
+    Agreement,
+    /// [`PeerMessage::Share`] to the one who waits.
+    Share,
+    /// [`PeerMessage::ProofPreprocess`].
+    ProofPreprocess,
+    /// [`PeerMessage::ProofShare`].
+    ProofShare,
+    /// [`PeerMessage::MusigPreprocess`].
+    MusigPreprocess,
+    /// [`PeerMessage::MusigShare`].
+    MusigShare,
 }
 
 /// From a processor to its coordinator.
@@ -373,7 +398,17 @@ pub enum PeerMessage {
         /// Attempt.
         id: KeygenId,
         /// The statement.
-        statement: Box<SignedStatement>,
+        statement: Enclosed,
+    },
+    /// The sender cannot go on without these members' statements. Who holds one discloses it to the
+    /// sender; a share to the sender is disclosed to all by the one who owes it.
+    Waiting {
+        /// Attempt.
+        id: KeygenId,
+        /// What is missing.
+        awaited: Awaited,
+        /// Whose, ascending.
+        from: Vec<Participant>,
     },
     /// Encrypted shares for one member.
     Share {
@@ -389,7 +424,7 @@ pub enum PeerMessage {
         /// Attempt.
         id: KeygenId,
         /// The accused's signed [`PeerMessage::Share`] to the sender.
-        share: Box<SignedStatement>,
+        share: Enclosed,
         /// Which key's share.
         key: KeyKind,
         /// As in [`ProcessorMessage::InvalidShare`].
@@ -457,6 +492,7 @@ impl PeerMessage {
             | PeerMessage::Commitments { id, .. }
             | PeerMessage::Agreement { id, .. }
             | PeerMessage::Disclosure { id, .. }
+            | PeerMessage::Waiting { id, .. }
             | PeerMessage::Share { id, .. }
             | PeerMessage::Accusation { id, .. }
             | PeerMessage::ProofPreprocess { id, .. }
@@ -476,6 +512,7 @@ impl PeerMessage {
             PeerMessage::Commitments { .. } => "commitments",
             PeerMessage::Agreement { .. } => "agreement",
             PeerMessage::Disclosure { .. } => "disclosure",
+            PeerMessage::Waiting { .. } => "waiting",
             PeerMessage::Share { .. } => "share",
             PeerMessage::Accusation { .. } => "accusation",
             PeerMessage::ProofPreprocess { .. } => "proof-preprocess",
@@ -495,6 +532,7 @@ impl PeerMessage {
             | PeerMessage::Accusation { .. }
             | PeerMessage::Proof { .. } => None,
             PeerMessage::Agreement { round, .. } => Some(format!("{id}/{kind}/{round:?}")),
+            PeerMessage::Waiting { awaited, .. } => Some(format!("{id}/{kind}/{awaited:?}")),
             PeerMessage::Share { to, .. } => Some(format!("{id}/{kind}/{to}")),
             _ => Some(format!("{id}/{kind}")),
         }
@@ -568,7 +606,11 @@ impl CoordinatorMessage {
             }
             CoordinatorMessage::ProofPreprocesses { id, .. } => format!("{id}/proof-preprocesses"),
             CoordinatorMessage::ProofShares { id, .. } => format!("{id}/proof-shares"),
-            CoordinatorMessage::Proof { id, .. } => format!("{id}/proof"),
+            // Several members may offer one; a wrong one must not keep the right one out.
+            CoordinatorMessage::Proof { id, signatures } => {
+                let digest = digest(b"serai-coordinator-keygen-proof-intent", signatures);
+                format!("{id}/proof/{}", hex::encode(&digest[..8]))
+            }
             CoordinatorMessage::Confirmed { set, .. } => format!("keygen/{set}/confirmed"),
         }
     }

@@ -35,6 +35,6 @@ pub use ids::{
 };
 pub use record::{Header, InvalidRecord, Record};
 pub use statement::{
-    Body, MAX_VALIDATORS, STATEMENT_CONTEXT, SessionId, SignedStatement, Statement,
+    Body, Enclosed, MAX_VALIDATORS, STATEMENT_CONTEXT, SessionId, SignedStatement, Statement,
 };
 pub use topic::Topic;

@@ -7,7 +7,10 @@ use std::fmt;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::{BlockHash, IntentId, SignatureBytes, ValidatorKey, ValidatorSet, encode, keygen};
+use crate::{
+    BlockHash, DecodeError, IntentId, SignatureBytes, ValidatorKey, ValidatorSet, decode, encode,
+    keygen,
+};
 
 /// Schnorrkel signing context of statements.
 pub const STATEMENT_CONTEXT: &[u8] = b"serai-coordinator-statement";
@@ -104,5 +107,31 @@ impl SignedStatement {
             b"serai-coordinator-statement-digest",
             &(self.signer, self.statement.signing_bytes()),
         )
+    }
+}
+
+/// A signed statement inside another one. It stays bytes until it is opened: statements that hold
+/// statements cannot make a decoder recurse.
+#[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Enclosed(Vec<u8>);
+
+impl Enclosed {
+    /// Encloses a statement.
+    pub fn new(statement: &SignedStatement) -> Self {
+        Self(encode(statement))
+    }
+
+    /// The statement, unchecked.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are no signed statement.
+    pub fn open(&self) -> Result<SignedStatement, DecodeError> {
+        decode(&self.0)
+    }
+}
+
+impl fmt::Debug for Enclosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Enclosed({} bytes)", self.0.len())
     }
 }
