@@ -1,7 +1,7 @@
 //! The one trait that both buses implement, with its promise.
 
 use async_trait::async_trait;
-use serai_messages::{IntentId, Record};
+use serai_messages::{IntentId, InvalidRecord, Record};
 
 /// The last record that a reader has handled. Offset *and* id: when reading resumes, the record is
 /// read again and must match, else the topic is not the one that the reader knew (DESIGN D1).
@@ -30,8 +30,13 @@ pub enum Start {
 pub struct Undecodable {
     /// Why, for people.
     pub reason: String,
-    /// The body's first bytes, at most 64 KiB, for the dead letter.
+    /// The body's first bytes, at most [`Undecodable::MAX_BODY_BYTES`], for the dead letter.
     pub body: Vec<u8>,
+}
+
+impl Undecodable {
+    /// Most bytes of the body that are kept.
+    pub const MAX_BODY_BYTES: usize = 64 * 1024;
 }
 
 /// One record as it was read.
@@ -129,7 +134,8 @@ pub trait Bus: Send + Sync + std::fmt::Debug {
     /// Opens a reader.
     async fn read(&self, topic: &str, start: Start) -> Result<Box<dyn Reader>, BusError>;
 
-    /// Drops records below `offset`.
+    /// Drops records below `below`. The record at each reader's position must stay, for resuming
+    /// reads it again: pass at most the lowest handled offset.
     async fn truncate(&self, topic: &str, below: u64) -> Result<(), BusError>;
 
     /// What the topic holds.
@@ -145,4 +151,32 @@ pub trait Reader: Send {
 
     /// Tells the bus, for lag monitors only, that everything up to `offset` is handled.
     async fn report(&mut self, offset: u64);
+}
+
+/// Refuses a batch with a record over the cap before any of it is sent.
+pub(crate) fn check_sizes(topic: &str, records: &[Record]) -> Result<(), BusError> {
+    match records.iter().find(|record| record.body.len() > Record::MAX_BODY_BYTES) {
+        Some(record) => Err(BusError::TooLarge {
+            topic: topic.to_owned(),
+            id: record.id.to_string(),
+            actual: record.body.len(),
+            cap: Record::MAX_BODY_BYTES,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What is kept of bytes that are no record.
+pub(crate) fn undecodable(reason: &InvalidRecord, body: &[u8]) -> Undecodable {
+    let kept = body.len().min(Undecodable::MAX_BODY_BYTES);
+    Undecodable { reason: reason.to_string(), body: body.get(..kept).unwrap_or_default().to_vec() }
+}
+
+/// What stands at a position, for [`BusError::Diverged`].
+pub(crate) fn found_in_words(position: Option<&Position>) -> String {
+    match position {
+        Some(Position { id: Some(id), .. }) => id.to_string(),
+        Some(Position { id: None, .. }) => "an undecodable record".to_owned(),
+        None => "none".to_owned(),
+    }
 }

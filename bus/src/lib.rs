@@ -22,9 +22,15 @@
 
 mod bus;
 mod database;
+mod embedded;
 pub mod exchange;
+mod kafka;
 mod publisher;
+pub mod sealing;
+mod settings;
 
 pub use bus::{Bus, BusError, Delivered, Position, Reader, Start, TopicInfo, Undecodable};
 pub use database::{Database, DatabaseError, Migration};
 pub use publisher::{PublishError, Publisher, Waker};
+pub use sealing::{SealError, SecretKey};
+pub use settings::{Kind, OffsetReset, SaslMechanism, SecurityProtocol, Settings, connect};
