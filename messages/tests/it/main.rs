@@ -1,0 +1,8 @@
+//! The encodings of messages, as other programs rely on them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod golden;
+mod ids;
+mod records;
+mod samples;
