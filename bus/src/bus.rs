@@ -25,18 +25,50 @@ pub enum Start {
     Latest,
 }
 
-/// Bytes on a topic that are no record.
+/// What stands on a topic and is no record, kept for the dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undecodable {
     /// Why, for people.
     pub reason: String,
-    /// The body's first bytes, at most [`Undecodable::MAX_BODY_BYTES`], for the dead letter.
+    /// Header names and values as far as they are text, at most [`Undecodable::MAX_HEADERS`] of at
+    /// most [`Record::MAX_HEADER_BYTES`] each.
+    pub headers: Vec<(String, String)>,
+    /// The body's first bytes, at most [`Undecodable::MAX_BODY_BYTES`].
     pub body: Vec<u8>,
+    /// Length of the whole body, in bytes.
+    pub body_bytes: usize,
 }
 
 impl Undecodable {
+    /// Most headers that are kept.
+    pub const MAX_HEADERS: usize = 16;
+
     /// Most bytes of the body that are kept.
     pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+    /// Keeps what the caps allow.
+    pub(crate) fn new<'a>(
+        reason: &InvalidRecord,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+        body: &[u8],
+    ) -> Self {
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(capped(bytes, Record::MAX_HEADER_BYTES)).into_owned()
+        };
+        Self {
+            reason: reason.to_string(),
+            headers: headers
+                .take(Self::MAX_HEADERS)
+                .map(|(name, value)| (text(name.as_bytes()), text(value)))
+                .collect(),
+            body: capped(body, Self::MAX_BODY_BYTES).to_vec(),
+            body_bytes: body.len(),
+        }
+    }
+}
+
+fn capped(bytes: &[u8], cap: usize) -> &[u8] {
+    bytes.get(..cap).unwrap_or(bytes)
 }
 
 /// One record as it was read.
@@ -138,6 +170,17 @@ pub trait Bus: Send + Sync + std::fmt::Debug {
     /// reads it again: pass at most the lowest handled offset.
     async fn truncate(&self, topic: &str, below: u64) -> Result<(), BusError>;
 
+    /// Like [`Bus::read`], on behalf of the consumer `reader`, under whose name progress is
+    /// reported to lag monitors where the bus has them.
+    async fn read_as(
+        &self,
+        _reader: &str,
+        topic: &str,
+        start: Start,
+    ) -> Result<Box<dyn Reader>, BusError> {
+        self.read(topic, start).await
+    }
+
     /// What the topic holds.
     async fn info(&self, topic: &str) -> Result<TopicInfo, BusError>;
 }
@@ -166,10 +209,19 @@ pub(crate) fn check_sizes(topic: &str, records: &[Record]) -> Result<(), BusErro
     }
 }
 
-/// What is kept of bytes that are no record.
-pub(crate) fn undecodable(reason: &InvalidRecord, body: &[u8]) -> Undecodable {
-    let kept = body.len().min(Undecodable::MAX_BODY_BYTES);
-    Undecodable { reason: reason.to_string(), body: body.get(..kept).unwrap_or_default().to_vec() }
+/// Reads a record from a topic's headers and body, whatever they hold.
+pub(crate) fn read_record<'a>(
+    headers: &[(&'a str, &'a [u8])],
+    body: &[u8],
+) -> Result<Record, Undecodable> {
+    let find = |name: &str| headers.iter().find(|(found, _)| *found == name).map(|(_, v)| *v);
+    // Checked before the copy: the size is the writer's choice.
+    let record = if body.len() > Record::MAX_BODY_BYTES {
+        Err(InvalidRecord::TooLarge { actual: body.len(), cap: Record::MAX_BODY_BYTES })
+    } else {
+        Record::from_parts(find, body.to_vec())
+    };
+    record.map_err(|reason| Undecodable::new(&reason, headers.iter().copied(), body))
 }
 
 /// What stands at a position, for [`BusError::Diverged`].

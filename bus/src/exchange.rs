@@ -8,7 +8,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serai_messages::{Endpoint, Incarnation, IntentId, Record, Sequence};
 
-use crate::{Migration, Position};
+use crate::{Migration, OffsetReset, Position, Start};
 
 /// The tables of this module.
 pub const MIGRATION: Migration = Migration {
@@ -42,7 +42,7 @@ pub struct Consumer<'a> {
     pub topic: &'a str,
 }
 
-/// Where the consumer stands; `None` when it never handled a record.
+/// Where the consumer stands; `None` when it never handled a record or was told to begin again.
 ///
 /// # Errors
 /// SQLite's.
@@ -52,7 +52,8 @@ pub fn position(
 ) -> rusqlite::Result<Option<Position>> {
     connection
         .query_row(
-            "SELECT handled, id FROM positions WHERE reader = ?1 AND topic = ?2",
+            "SELECT handled, id FROM positions
+             WHERE reader = ?1 AND topic = ?2 AND handled >= 0",
             (consumer.reader, consumer.topic),
             |row| {
                 let id: Option<String> = row.get(1)?;
@@ -85,6 +86,40 @@ pub fn set_position(
         ),
     )?;
     Ok(())
+}
+
+/// Where the consumer begins to read: after its position; without one, by `reset`; and at the oldest
+/// record after [`forget_position`].
+///
+/// # Errors
+/// SQLite's.
+pub fn start(
+    connection: &Connection,
+    consumer: Consumer<'_>,
+    reset: OffsetReset,
+) -> rusqlite::Result<Start> {
+    if let Some(position) = position(connection, consumer)? {
+        return Ok(Start::After(position));
+    }
+    let forgotten = connection
+        .query_row(
+            "SELECT 1 FROM positions WHERE reader = ?1 AND topic = ?2",
+            (consumer.reader, consumer.topic),
+            |_| Ok(()),
+        )
+        .optional()?;
+    Ok(if forgotten.is_some() { Start::Earliest } else { reset.into() })
+}
+
+/// The operator's way on after [`BusError::Diverged`](crate::BusError::Diverged): all consumers of
+/// `topic` begin at the oldest record that it holds now, whatever `offset_reset` says, for a topic
+/// that was recreated holds nothing that they may skip. What they handled before they drop as
+/// repeats. Returns how many consumers there are; they read again once reopened.
+///
+/// # Errors
+/// SQLite's.
+pub fn forget_position(transaction: &Transaction<'_>, topic: &str) -> rusqlite::Result<usize> {
+    transaction.execute("UPDATE positions SET handled = -1, id = NULL WHERE topic = ?1", [topic])
 }
 
 /// What a received record is.

@@ -22,15 +22,19 @@
 
 mod bus;
 mod database;
+mod dead_letter;
 mod embedded;
 pub mod exchange;
 mod kafka;
 mod publisher;
 pub mod sealing;
 mod settings;
+mod subscription;
 
 pub use bus::{Bus, BusError, Delivered, Position, Reader, Start, TopicInfo, Undecodable};
 pub use database::{Database, DatabaseError, Migration};
+pub use dead_letter::DeadLetter;
 pub use publisher::{PublishError, Publisher, Waker};
 pub use sealing::{SealError, SecretKey};
 pub use settings::{Kind, OffsetReset, SaslMechanism, SecurityProtocol, Settings, connect};
+pub use subscription::{SubscribeError, Subscription};

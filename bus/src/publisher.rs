@@ -60,12 +60,26 @@ impl Publisher {
     /// # Errors
     /// When the database fails or the bus refuses a record for good.
     pub async fn run(self) -> Result<(), PublishError> {
+        let mut away = false;
         loop {
             match self.publish().await {
                 Ok(0) => self.waker.0.notified().await,
+                Ok(_) if away => {
+                    tracing::info!(topic = self.topic, "publishing again");
+                    away = false;
+                }
                 Ok(_) => {}
                 Err(PublishError::Bus(BusError::Unavailable { bus, reason })) => {
-                    tracing::warn!(topic = self.topic, bus, reason, "cannot publish yet");
+                    // Once in words; an outage of hours shall not fill a disk with one sentence.
+                    if !away {
+                        tracing::warn!(
+                            topic = self.topic,
+                            bus,
+                            reason,
+                            "cannot publish; trying again until the bus is back"
+                        );
+                    }
+                    away = true;
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(error) => return Err(error),

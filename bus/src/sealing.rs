@@ -296,7 +296,8 @@ mod tests {
     #[test]
     fn refuses_each_changed_header() {
         let (own, peer, record) = sealed(b"shares");
-        let changes: [(&str, fn(&mut Record)); 8] = [
+        type Change = fn(&mut Record);
+        let changes: [(&str, Change); 8] = [
             ("id", |r| r.id = IntentId::new("keygen/btc-0/2/commitments").unwrap()),
             ("type", |r| r.kind = "keygen.shares".to_owned()),
             ("from", |r| r.from = Endpoint::Processor(Coin::Eth)),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, types::ValueRef};
-use serai_messages::{Header, Record};
+use serai_messages::Header;
 use tokio::sync::watch;
 
 use super::log::{Log, TopicRow, topic_row};
-use crate::bus::{found_in_words, undecodable};
+use crate::bus::{found_in_words, read_record};
 use crate::{BusError, Delivered, Position, Reader, Start};
 
 /// Bodies read ahead, in bytes; at least one record is, whatever its size.
@@ -169,21 +169,11 @@ fn delivered(row: &rusqlite::Row<'_>) -> rusqlite::Result<Delivered> {
         Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Some(bytes),
         _ => None,
     };
-    let body = bytes(1).unwrap_or_default();
-    let header = |name: &str| {
-        Header::ALL.iter().position(|header| header.name() == name).and_then(|at| bytes(at + 2))
-    };
-    let record = if body.len() > Record::MAX_BODY_BYTES {
-        // Not copied whole: the size is another program's choice.
-        Err(undecodable(
-            &serai_messages::InvalidRecord::TooLarge {
-                actual: body.len(),
-                cap: Record::MAX_BODY_BYTES,
-            },
-            body,
-        ))
-    } else {
-        Record::from_parts(header, body.to_vec()).map_err(|error| undecodable(&error, body))
-    };
+    let headers: Vec<_> = Header::ALL
+        .iter()
+        .enumerate()
+        .filter_map(|(at, header)| Some((header.name(), bytes(at + 2)?)))
+        .collect();
+    let record = read_record(&headers, bytes(1).unwrap_or_default());
     Ok(Delivered { offset: offset.cast_unsigned(), record })
 }

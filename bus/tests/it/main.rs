@@ -2,5 +2,7 @@
 //! `SERAI_TEST_KAFKA=HOST:PORT` names one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod bookkeeping;
+mod database;
 mod order;
 mod setup;

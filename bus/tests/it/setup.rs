@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serai_bus::{Bus, BusError, Delivered, Reader, Settings, connect};
+use serai_bus::{Bus, BusError, Database, Delivered, Reader, Settings, connect, exchange};
 use serai_messages::{Coin, Endpoint, Incarnation, IntentId, Record, Sequence};
 
 /// How long anything may take before the test says what is missing.
@@ -50,4 +50,12 @@ pub async fn next(reader: &mut dyn Reader) -> Result<Delivered, BusError> {
 
 pub async fn next_record(reader: &mut dyn Reader) -> Record {
     next(reader).await.unwrap().record.unwrap()
+}
+
+/// A program's own database with the bookkeeping of the bus.
+pub fn database() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let database = Database::open(&path, &[exchange::MIGRATION]).unwrap();
+    (folder, database)
 }
