@@ -1,2 +1,4 @@
 //! The seed's processes, one folder each, with the same files: `mod.rs` (what it owns, promises,
 //! limits), `actor.rs` (one `select!`), `mailbox.rs` (its verbs), then the nouns of its domain.
+
+pub mod core;

@@ -1,0 +1,5 @@
+//! One scenario per file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod config;
+mod keys;
