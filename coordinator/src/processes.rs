@@ -2,4 +2,3 @@
 //! limits), `actor.rs` (one `select!`), `mailbox.rs` (its verbs), then the nouns of its domain.
 
 pub mod core;
-pub mod lifecycle;

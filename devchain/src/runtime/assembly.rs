@@ -1,10 +1,5 @@
 //! The pallets put together.
-#![allow(
-    missing_docs,
-    clippy::expect_used,
-    clippy::let_unit_value,
-    reason = "the macros' own code"
-)]
+#![allow(missing_docs, reason = "the macros generate public items without docs")]
 
 pub mod apis;
 

@@ -1,10 +1,5 @@
 //! What can be asked of the runtime, and how blocks are made with it.
-#![allow(
-    missing_docs,
-    clippy::expect_used,
-    clippy::let_unit_value,
-    reason = "the macros' own code"
-)]
+#![allow(missing_docs, reason = "the macros generate public items without docs")]
 
 use sp_api::impl_runtime_apis;
 use sp_core::OpaqueMetadata;
@@ -24,9 +19,9 @@ use crate::runtime::{
 
 sp_api::decl_runtime_apis! {
     /// The nonce of an account.
-    pub trait AccountNonceApi {
+    pub trait AccountNonceApi<AccountId: parity_scale_codec::Codec, Nonce: parity_scale_codec::Codec> {
         /// The number of transactions the account has had included.
-        fn account_nonce(account: AccountId) -> u32;
+        fn account_nonce(account: AccountId) -> Nonce;
     }
 
     /// Serai's own.
@@ -96,7 +91,7 @@ impl_runtime_apis! {
         }
     }
 
-    impl self::AccountNonceApi<Block> for Runtime {
+    impl self::AccountNonceApi<Block, AccountId, u32> for Runtime {
         fn account_nonce(account: AccountId) -> u32 {
             System::account_nonce(account)
         }

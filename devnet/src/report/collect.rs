@@ -1,0 +1,392 @@
+//! How a report comes about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serai_messages::{
+    BlockNumber, Coin, KeyPair, Name, Record, SessionId, Topic as TopicName, VERSION, ValidatorKey,
+    ValidatorSet,
+};
+
+use super::topics::{Proof, TopicsError, bus_settings, read_topic};
+use super::types::{Held, Moment, Proven, Report, Session, Topic, Vault, Versions};
+use crate::address::{self, NoAddress};
+use crate::chain::{Chain, ChainError, ChainEvent, SetEvent};
+use crate::cluster::{Cluster, ClusterError};
+use crate::verify;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Something is not there, and may still come.
+    #[error("the report is not complete: {0}")]
+    Missing(String),
+    /// Two sources say different things, or a signature is wrong; this cannot get better.
+    #[error("the report does not hold: {0}")]
+    Disagreement(String),
+    /// The chain.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A topic.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// A program's command.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A key without an address.
+    #[error(transparent)]
+    Address(#[from] NoAddress),
+    /// A signature that does not verify.
+    #[error("{coin} vault of session {session}, as {validator} published it: {source}")]
+    Signature {
+        /// The vault's coin.
+        coin: Coin,
+        /// Its session.
+        session: u32,
+        /// On whose topic the signature stands.
+        validator: Name,
+        /// What the library said.
+        source: verify::Refused,
+    },
+}
+
+impl ReportError {
+    /// Whether a later look may find what is missing.
+    pub fn may_still_come(&self) -> bool {
+        matches!(
+            self,
+            ReportError::Missing(_)
+                | ReportError::Chain(ChainError::Unreadable { .. })
+                | ReportError::Cluster(ClusterError::Command { .. })
+                | ReportError::Topics(_)
+        )
+    }
+}
+
+/// What one validator's topics hold.
+struct Read {
+    messages: BTreeMap<String, Topic>,
+    /// Attempts begun, by session id.
+    attempts: BTreeMap<String, BTreeSet<u32>>,
+    proofs: Vec<Proof>,
+}
+
+/// A set on the chain, with who is in it.
+struct Confirmed {
+    set: ValidatorSet,
+    keys: KeyPair,
+    party: Vec<Name>,
+    removed: Vec<Name>,
+    start: Moment,
+    end: Moment,
+}
+
+/// Reads everything back and checks it.
+///
+/// # Errors
+/// [`ReportError`]: [`ReportError::may_still_come`] tells what is unfinished from what is wrong.
+pub async fn collect(cluster: &Cluster) -> Result<Report, ReportError> {
+    let validators = &cluster.layout().settings().validators;
+    let chain = cluster.chain().await?;
+    let finalized = chain.finalized().await?;
+    let mut events = Vec::new();
+    for block in 0..=finalized.0 {
+        events.extend(chain.events(BlockNumber(block)).await?);
+    }
+    let mut read = BTreeMap::new();
+    for name in validators {
+        read.insert(name.clone(), topics(cluster, name).await?);
+    }
+    let (mut vaults, mut sessions) = (Vec::new(), Vec::new());
+    for confirmed in confirmed(cluster, &chain, &events).await? {
+        if let Some(vault) = vault(cluster, &chain, &confirmed, &read).await? {
+            vaults.push(vault);
+        }
+        sessions.push(session(&confirmed, &read));
+    }
+    Ok(Report {
+        versions: Versions {
+            devnet: env!("CARGO_PKG_VERSION").to_owned(),
+            encoding: VERSION,
+            programs: cluster.versions().await?,
+        },
+        genesis: chain.genesis(),
+        finalized,
+        validators: validators.clone(),
+        vaults,
+        sessions,
+        batches: Vec::new(),
+        payments: Vec::new(),
+        messages: read.into_values().flat_map(|read| read.messages).collect(),
+    })
+}
+
+/// The sets whose keys were confirmed, oldest first.
+async fn confirmed(
+    cluster: &Cluster,
+    chain: &Chain,
+    events: &[ChainEvent],
+) -> Result<Vec<Confirmed>, ReportError> {
+    let mut found = Vec::new();
+    for event in events {
+        let (set, SetEvent::Keys(keys)) = (event.set, &event.event) else { continue };
+        let of_set = || events.iter().filter(|other| other.set == set);
+        let elected = of_set().find(|other| other.event == SetEvent::New).ok_or_else(|| {
+            ReportError::Disagreement(format!("{set} has keys but was never elected"))
+        })?;
+        let mut removed = Vec::new();
+        for event in of_set() {
+            if let SetEvent::Removed(validator) = &event.event {
+                removed.push(name(cluster, set, validator)?);
+            }
+        }
+        let mut party = Vec::new();
+        for validator in chain.participants(set.coin, elected.block).await? {
+            party.push(name(cluster, set, &validator)?);
+        }
+        party.retain(|name| !removed.contains(name));
+        found.push(Confirmed {
+            set,
+            keys: keys.clone(),
+            party,
+            removed,
+            start: moment(elected),
+            end: moment(event),
+        });
+    }
+    Ok(found)
+}
+
+fn moment(event: &ChainEvent) -> Moment {
+    Moment { block: event.block, at_ms: event.at_ms }
+}
+
+fn name(
+    cluster: &Cluster,
+    set: ValidatorSet,
+    validator: &ValidatorKey,
+) -> Result<Name, ReportError> {
+    cluster.name_of(validator).ok_or_else(|| {
+        ReportError::Disagreement(format!("{validator} in {set} is none of this network"))
+    })
+}
+
+/// A set's vault with everything checked; `None` where the set has handed over and its keys are no
+/// longer in storage.
+async fn vault(
+    cluster: &Cluster,
+    chain: &Chain,
+    confirmed: &Confirmed,
+    read: &BTreeMap<Name, Read>,
+) -> Result<Option<Vault>, ReportError> {
+    let (set, keys) = (confirmed.set, &confirmed.keys);
+    match chain.keys(set).await? {
+        None => return Ok(None),
+        Some(stored) if stored != *keys => {
+            return Err(ReportError::Disagreement(format!(
+                "the chain's storage has {} for {set}, its KeyGen event had {}",
+                text(&stored),
+                text(keys)
+            )));
+        }
+        Some(_) => {}
+    }
+    let mut held_by = Vec::new();
+    for validator in &confirmed.party {
+        let held = held(&cluster.vaults(validator, set.coin).await?, set).ok_or_else(|| {
+            ReportError::Missing(format!(
+                "the {} processor of {validator} holds no share of {set}",
+                set.coin
+            ))
+        })?;
+        if held != *keys {
+            return Err(ReportError::Disagreement(format!(
+                "the {} processor of {validator} holds {} for {set}, the chain has {}",
+                set.coin,
+                text(&held),
+                text(keys)
+            )));
+        }
+        held_by.push(Held {
+            validator: validator.clone(),
+            ristretto_key: hex::encode(held.ristretto),
+            external_key: hex::encode(held.external),
+        });
+    }
+    Ok(Some(Vault {
+        coin: set.coin,
+        session: set.session.0,
+        ristretto_key: hex::encode(keys.ristretto),
+        external_key: hex::encode(&keys.external),
+        address: address::of(set.coin, &keys.external)?,
+        held_by,
+        proven: proven(confirmed, read)?,
+    }))
+}
+
+fn text(keys: &KeyPair) -> String {
+    format!("{} and {}", hex::encode(keys.ristretto), hex::encode(&keys.external))
+}
+
+/// The keys that a processor holds a share of for `set`, in what its `vaults` command printed.
+fn held(vaults: &serde_json::Value, set: ValidatorSet) -> Option<KeyPair> {
+    let vault = vaults.as_array()?.iter().find(|vault| {
+        let session = vault.get("session").and_then(serde_json::Value::as_u64);
+        session == Some(set.session.0.into())
+    })?;
+    let key = |field: &str| hex::decode(vault.get(field)?.as_str()?).ok();
+    let ristretto = key("ristretto_key")?.try_into().ok()?;
+    Some(KeyPair { ristretto, external: key("external_key")? })
+}
+
+/// Verifies the signatures that the party's members published. All of them must have.
+fn proven(confirmed: &Confirmed, read: &BTreeMap<Name, Read>) -> Result<Vec<Proven>, ReportError> {
+    let (set, keys) = (confirmed.set, &confirmed.keys);
+    let mut all: Vec<Proven> = Vec::new();
+    for validator in &confirmed.party {
+        let proofs = read.get(validator).map(|read| read.proofs.as_slice()).unwrap_or_default();
+        let proof = proofs
+            .iter()
+            .find(|proof| {
+                (proof.coin, proof.session) == (set.coin, set.session)
+                    && proof.ristretto_key == keys.ristretto
+                    && proof.external_key == keys.external
+            })
+            .ok_or_else(|| {
+                ReportError::Missing(format!(
+                    "{validator} has published no signature of the keys of {set}"
+                ))
+            })?;
+        let refused = |source| ReportError::Signature {
+            coin: set.coin,
+            session: set.session.0,
+            validator: validator.clone(),
+            source,
+        };
+        let (message, signature) = (&proof.message_ristretto, &proof.signature_ristretto);
+        let by = verify::ristretto(&keys.ristretto, message, signature).map_err(refused)?;
+        note(&mut all, "ristretto", message, signature, by, validator);
+        let (message, signature) = (&proof.message_external, &proof.signature_external);
+        let by = verify::external(set.coin, &keys.external, message, signature).map_err(refused)?;
+        note(&mut all, "external", message, signature, by, validator);
+    }
+    Ok(all)
+}
+
+/// Adds a verified signature, once however many published it.
+fn note(
+    all: &mut Vec<Proven>,
+    key: &'static str,
+    message: &[u8],
+    signature: &[u8],
+    verified_by: &'static str,
+    validator: &Name,
+) {
+    let (message, signature) = (hex::encode(message), hex::encode(signature));
+    match all.iter_mut().find(|one| one.key == key && one.signature == signature) {
+        Some(one) => one.published_by.push(validator.clone()),
+        None => all.push(Proven {
+            key,
+            message,
+            signature,
+            verified_by,
+            published_by: vec![validator.clone()],
+        }),
+    }
+}
+
+fn session(confirmed: &Confirmed, read: &BTreeMap<Name, Read>) -> Session {
+    let id = SessionId::Keygen(confirmed.set).to_string();
+    let attempts = read.values().filter_map(|read| read.attempts.get(&id)).map(BTreeSet::len).max();
+    Session {
+        kind: "keygen",
+        attempts: attempts.unwrap_or_default(),
+        id,
+        party: confirmed.party.clone(),
+        removed: confirmed.removed.clone(),
+        start: confirmed.start,
+        end: confirmed.end,
+    }
+}
+
+/// Reads all topics of a validator.
+async fn topics(cluster: &Cluster, name: &Name) -> Result<Read, ReportError> {
+    let layout = cluster.layout();
+    let chains = layout.settings().coins.iter().map(|coin| TopicName::Chain(*coin));
+    let others = [TopicName::Serai, TopicName::Public, TopicName::DeadLetter];
+    let bus = serai_bus::connect(&bus_settings(layout, name), false)
+        .map_err(|source| TopicsError::Bus { topic: format!("{name}-serai"), source })?;
+    let mut read =
+        Read { messages: BTreeMap::new(), attempts: BTreeMap::new(), proofs: Vec::new() };
+    for topic in chains.chain(others) {
+        let full = topic.full_name(name);
+        let mut found = Topic::default();
+        for delivered in read_topic(bus.as_ref(), &full).await? {
+            found.records += 1;
+            let Ok(record) = &delivered.record else {
+                *found.types.entry("undecodable".to_owned()).or_default() += 1;
+                continue;
+            };
+            found.sealed += u64::from(record.sealed);
+            *found.types.entry(record.kind.clone()).or_default() += 1;
+            if let Some(attempt) = attempt(record) {
+                read.attempts.entry(record.session.clone()).or_default().insert(attempt);
+            }
+            if topic == TopicName::Public
+                && let Some(proof) = Proof::of(&delivered)
+            {
+                read.proofs.push(proof.map_err(|reason| {
+                    ReportError::Disagreement(format!("event {} on {full}: {reason}", record.id))
+                })?);
+            }
+        }
+        read.messages.insert(full, found);
+    }
+    Ok(read)
+}
+
+/// The attempt that a coordinator's record begins, by its id `keygen/SET/ATTEMPT/start`.
+fn attempt(record: &Record) -> Option<u32> {
+    (record.kind == "keygen.start").then_some(())?;
+    record.id.as_str().strip_prefix(&record.session)?.split('/').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use serai_messages::{Endpoint, Incarnation, IntentId, Sequence, Session as SetSession};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn attempts_are_counted_by_their_start() {
+        let mut record = Record {
+            id: IntentId::new("keygen/btc-0/3/start").unwrap(),
+            kind: "keygen.start".to_owned(),
+            from: Endpoint::Coordinator,
+            to: Endpoint::Processor(Coin::Btc),
+            session: "keygen/btc-0".to_owned(),
+            incarnation: Incarnation(1),
+            sequence: Sequence(1),
+            version: VERSION,
+            sealed: true,
+            body: Vec::new(),
+        };
+        assert_eq!(attempt(&record), Some(3));
+        record.kind = "keygen.shares".to_owned();
+        assert_eq!(attempt(&record), None);
+    }
+
+    #[test]
+    fn a_processors_word_is_read_by_session() {
+        let vaults = json!([
+            { "session": 0, "ristretto_key": "00".repeat(32), "external_key": "0203" },
+            { "session": 1, "ristretto_key": "11".repeat(32), "external_key": "0405" },
+        ]);
+        let set = |session| ValidatorSet { coin: Coin::Btc, session: SetSession(session) };
+        let keys = held(&vaults, set(1)).unwrap();
+        assert_eq!((keys.ristretto, keys.external), ([0x11; 32], vec![4, 5]));
+        assert_eq!(held(&vaults, set(2)), None);
+        assert_eq!(held(&json!({}), set(0)), None);
+    }
+}
