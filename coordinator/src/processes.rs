@@ -2,3 +2,4 @@
 //! limits), `actor.rs` (one `select!`), `mailbox.rs` (its verbs), then the nouns of its domain.
 
 pub mod core;
+pub mod lifecycle;

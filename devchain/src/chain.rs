@@ -13,97 +13,28 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use parity_scale_codec::{DecodeAll as _, Encode as _};
 use sp_core::H256;
-use sp_runtime::{
-    ApplyExtrinsicResult, Digest, DigestItem, transaction_validity::TransactionValidity,
-};
+use sp_runtime::ApplyExtrinsicResult;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    executor::{BlockBuilder, ExecutionError, State},
-    genesis::{Genesis, InvalidGenesis},
-    history::History,
-    log::{Log, LogError, Record, StoredBlock},
-    pool::{Pool, Refusal, Status, Verdict, Waiting, validation_input, verdict_of},
-    runtime::{
-        Header, Runtime, RuntimeCall, UncheckedExtrinsic, ValidatorSets,
-        types::Session,
-        validator_sets::{InvalidRotation, ROTATION_ENGINE, Rotation},
-    },
+    error::ChainError,
+    genesis::Genesis,
+    ledger::Ledger,
+    log::{Record, StoredBlock},
+    pool::{Refusal, Status},
+    runtime::{ValidatorSets, types::Session, validator_sets::Rotation},
 };
 
 /// Rotations that wait for the next block at most.
 const MAX_ROTATIONS: usize = 16;
-
-/// Why the chain could not be opened or did not do what it was asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum ChainError {
-    /// The data folder cannot be used.
-    #[error("{path}: {error}")]
-    Folder {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the file system said.
-        error: std::io::Error,
-    },
-    /// Another process has the data folder.
-    #[error("{0}: another process uses this data folder; stop it or choose another folder")]
-    Locked(PathBuf),
-    /// The log cannot be used.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The genesis is wrong.
-    #[error(transparent)]
-    Genesis(#[from] InvalidGenesis),
-    /// The folder holds another chain.
-    #[error(
-        "{path}: holds the chain with genesis {found:?}, but the genesis file gives {expected:?}; use its own genesis file or another folder"
-    )]
-    OtherChain {
-        /// The data folder.
-        path: PathBuf,
-        /// The genesis in the folder.
-        found: H256,
-        /// The genesis of the file.
-        expected: H256,
-    },
-    /// The rebuilt state is not that of the last header.
-    #[error(
-        "state of block {number} has root {found:?}, its header says {expected:?}: the log is damaged"
-    )]
-    WrongState {
-        /// The last block.
-        number: u64,
-        /// The rebuilt root.
-        found: H256,
-        /// The header's root.
-        expected: H256,
-    },
-    /// A block's parent is not the block before it.
-    #[error("block {0} in the log does not follow the one before it: the log is damaged")]
-    Disconnected(u64),
-    /// The runtime failed.
-    #[error(transparent)]
-    Execution(#[from] ExecutionError),
-    /// No such block.
-    #[error("there is no block {0}")]
-    NoBlock(String),
-    /// A rotation that cannot be.
-    #[error(transparent)]
-    Rotation(#[from] InvalidRotation),
-    /// Too many, or a second one of the same network.
-    #[error("a rotation of {0} waits for the next block already")]
-    RotationWaits(&'static str),
-}
 
 /// The numbers that others wait on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,17 +82,6 @@ struct Shared {
     _lock: File,
 }
 
-struct Ledger {
-    state: State,
-    history: History,
-    log: Log,
-    pool: Pool,
-    best: Header,
-    finalized: u64,
-    finality: Finality,
-    rotations: Vec<Rotation>,
-}
-
 impl Chain {
     /// Opens the chain in `folder`, or begins it there with `genesis`.
     ///
@@ -169,57 +89,9 @@ impl Chain {
     /// When the folder is in use, holds another chain or is damaged, or the genesis is wrong.
     pub fn open(folder: &Path, genesis: &Genesis, finality: Finality) -> Result<Self, ChainError> {
         let lock = lock_folder(folder)?;
-        let block_zero = genesis.build()?;
-        let genesis_hash = block_zero.header.hash();
-
-        let mut history = History::default();
-        let mut finalized = 0;
-        let mut best: Option<Header> = None;
-        let mut log = Log::open(&folder.join("chain.log"), |offset, record| {
-            match record {
-                Record::Finalized(number) => finalized = number,
-                Record::Block(block, number) => {
-                    check_follows(best.as_ref(), &block, history.len())?;
-                    finalized = number;
-                    best = Some(block.header.clone());
-                    history.push(offset, Arc::new(block));
-                }
-            }
-            Ok::<_, ChainError>(())
-        })?;
-        let (best, state) = match best {
-            Some(best) => (best, State::new(history.latest(&log)?)),
-            None => {
-                let offset = log.append(&Record::Block(block_zero.clone(), 0))?;
-                let header = block_zero.header.clone();
-                history.push(offset, Arc::new(block_zero));
-                (header, State::new(history.latest(&log)?))
-            }
-        };
-        let found = history.hash(0).unwrap_or_default();
-        if found != genesis_hash {
-            let path = folder.to_owned();
-            return Err(ChainError::OtherChain { path, found, expected: genesis_hash });
-        }
-        if state.root() != best.state_root {
-            return Err(ChainError::WrongState {
-                number: best.number,
-                found: state.root(),
-                expected: best.state_root,
-            });
-        }
-
-        let progress = watch::Sender::new(Progress { best: best.number, finalized });
-        let ledger = Ledger {
-            state,
-            history,
-            log,
-            pool: Pool::default(),
-            best,
-            finalized,
-            finality,
-            rotations: Vec::new(),
-        };
+        let ledger = Ledger::open(folder, genesis, finality)?;
+        let genesis_hash = ledger.history.hash(0).unwrap_or_default();
+        let progress = watch::Sender::new(ledger.progress());
         Ok(Self {
             shared: Arc::new(Shared {
                 ledger: Mutex::new(ledger),
@@ -428,156 +300,8 @@ impl Chain {
 
     /// Called with the lock held, so that progress is never announced out of order.
     fn announce(&self, ledger: &Ledger) {
-        let progress = Progress { best: ledger.best.number, finalized: ledger.finalized };
-        self.shared.progress.send_replace(progress);
+        self.shared.progress.send_replace(ledger.progress());
     }
-}
-
-impl Ledger {
-    fn resolve(&self, at: Option<H256>) -> Result<u64, ChainError> {
-        match at {
-            None => Ok(self.best.number),
-            Some(hash) => {
-                self.history.number(hash).ok_or_else(|| ChainError::NoBlock(format!("{hash:?}")))
-            }
-        }
-    }
-
-    fn past(&self, at: Option<H256>) -> Result<crate::executor::Changes, ChainError> {
-        Ok(self.history.back_to(&self.log, self.resolve(at)?)?)
-    }
-
-    fn submit(&mut self, bytes: Vec<u8>) -> Result<(H256, mpsc::Receiver<Status>), Refusal> {
-        UncheckedExtrinsic::decode_all(&mut &bytes[..]).map_err(|_| Refusal::BadFormat)?;
-        self.pool.check_room(&bytes)?;
-        let input = validation_input(&bytes, self.best.hash());
-        let answer = self
-            .state
-            .call(Vec::new(), "TaggedTransactionQueue_validate_transaction", &input)
-            .map_err(|_| Refusal::BadFormat)?;
-        let valid = TransactionValidity::decode_all(&mut &answer[..])
-            .map_err(|_| Refusal::BadFormat)?
-            .map_err(Refusal::Invalid)?;
-        self.pool.add(bytes, valid, self.best.number)
-    }
-
-    fn author(&mut self, by_hand: Vec<Vec<u8>>) -> Result<Authored, ChainError> {
-        let mut waiting: Vec<(Waiting, Verdict)> =
-            self.pool.take().into_iter().map(|waiting| (waiting, Verdict::Later)).collect();
-        match self.make_block(by_hand, &mut waiting) {
-            Ok(authored) => {
-                self.pool.settle(authored.number, authored.hash, waiting);
-                self.pool.finalize(self.finalized);
-                self.rotations.clear();
-                Ok(authored)
-            }
-            Err(error) => {
-                self.pool.put_back(waiting.into_iter().map(|(waiting, _)| waiting).collect());
-                Err(error)
-            }
-        }
-    }
-
-    fn make_block(
-        &mut self,
-        by_hand: Vec<Vec<u8>>,
-        waiting: &mut [(Waiting, Verdict)],
-    ) -> Result<Authored, ChainError> {
-        let number = self.best.number + 1;
-        let last = self
-            .state
-            .query(Vec::new(), "Timestamp", || pallet_timestamp::Now::<Runtime>::get())?;
-        let header = Header {
-            parent_hash: self.best.hash(),
-            number,
-            state_root: H256::zero(),
-            extrinsics_root: H256::zero(),
-            digest: self.digest(),
-        };
-
-        let mut builder = BlockBuilder::new(&self.state, &header)?;
-        builder.push(timestamp(last))?.map_err(refused_timestamp)?.map_err(failed_timestamp)?;
-        let mut results = Vec::with_capacity(by_hand.len());
-        for extrinsic in by_hand {
-            results.push(builder.push(extrinsic)?);
-        }
-        // Again as long as something was included: it may be what an earlier one waited for.
-        let mut more = true;
-        while std::mem::take(&mut more) {
-            for (waiting, verdict) in waiting.iter_mut() {
-                if !matches!(verdict, Verdict::Later) {
-                    continue;
-                }
-                *verdict = match builder.push(waiting.bytes.clone())? {
-                    Ok(_) => {
-                        more = true;
-                        Verdict::Included
-                    }
-                    Err(error) => verdict_of(error),
-                };
-            }
-        }
-        let mut built = builder.finish()?;
-        built.changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-
-        let finalized = match self.finality {
-            Finality::Lag(lag) => self.finalized.max(number.saturating_sub(lag)),
-            Finality::ByHand => self.finalized,
-        };
-        let block = StoredBlock {
-            header: built.header,
-            extrinsics: built.extrinsics,
-            changes: built.changes,
-        };
-        let record = Record::Block(block, finalized);
-        let offset = self.log.append(&record)?;
-        // On disk: from here on nothing fails.
-        if let Record::Block(block, _) = record {
-            self.state.apply(block.header.state_root, built.transaction);
-            self.best = block.header.clone();
-            self.history.push(offset, Arc::new(block));
-        }
-        self.finalized = finalized;
-        Ok(Authored { number, hash: self.best.hash(), results })
-    }
-
-    fn digest(&self) -> Digest {
-        let mut digest = Digest::default();
-        if !self.rotations.is_empty() {
-            digest.push(DigestItem::PreRuntime(ROTATION_ENGINE, self.rotations.encode()));
-        }
-        digest
-    }
-}
-
-/// The inherent that sets the block's time: now, but later than the last block's.
-fn timestamp(last: u64) -> Vec<u8> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let now = u64::try_from(now).unwrap_or(u64::MAX).max(last.saturating_add(1));
-    let call = RuntimeCall::Timestamp(pallet_timestamp::Call::set { now });
-    UncheckedExtrinsic::new_bare(call).encode()
-}
-
-fn refused_timestamp(
-    error: sp_runtime::transaction_validity::TransactionValidityError,
-) -> ExecutionError {
-    ExecutionError::Trie(format!("timestamp refused: {error:?}"))
-}
-
-fn failed_timestamp(error: sp_runtime::DispatchError) -> ExecutionError {
-    ExecutionError::Trie(format!("timestamp failed: {error:?}"))
-}
-
-fn check_follows(
-    best: Option<&Header>,
-    block: &StoredBlock,
-    number: u64,
-) -> Result<(), ChainError> {
-    let parent = best.map(Header::hash).unwrap_or_default();
-    if block.header.number != number || block.header.parent_hash != parent {
-        return Err(ChainError::Disconnected(number));
-    }
-    Ok(())
 }
 
 fn lock_folder(folder: &Path) -> Result<File, ChainError> {

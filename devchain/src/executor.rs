@@ -24,6 +24,9 @@ use crate::runtime::{Header, api};
 /// Storage changes of a block: keys with their new value, or none where it was removed.
 pub type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
+/// Storage as keys and values.
+pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 type Backend = InMemoryBackend<BlakeTwo256>;
 type Overlay = OverlayedChanges<BlakeTwo256>;
 

@@ -18,7 +18,7 @@ use std::{
 use sp_core::H256;
 
 use crate::{
-    executor::Changes,
+    executor::{Changes, Pairs},
     log::{Log, LogError, Record, StoredBlock},
 };
 
@@ -147,7 +147,7 @@ impl History {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn latest(&self, log: &Log) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LogError> {
+    pub fn latest(&self, log: &Log) -> Result<Pairs, LogError> {
         let last = self.len().saturating_sub(1);
         let mut pairs = Vec::new();
         for key in self.keys(last, &[], None, usize::MAX) {

@@ -18,16 +18,19 @@
 //! emissions, no economics. Sessions end on command.
 
 mod chain;
+mod error;
 mod executor;
 mod genesis;
 mod history;
+mod ledger;
 mod log;
 mod pool;
 mod producer;
 mod rpc;
 pub mod runtime;
 
-pub use chain::{Authored, Chain, ChainError, Finality, Progress};
+pub use chain::{Authored, Chain, Finality, Progress};
+pub use error::ChainError;
 pub use executor::{Changes, ExecutionError};
 pub use genesis::{BalanceSpec, Genesis, InvalidGenesis, NetworkSpec, ValidatorSpec, parse_key};
 pub use log::{LogError, StoredBlock};

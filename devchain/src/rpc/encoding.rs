@@ -3,7 +3,7 @@
 use jsonrpsee::types::{ErrorObjectOwned, error::INVALID_PARAMS_CODE};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::chain::ChainError;
+use crate::error::ChainError;
 
 /// The code of errors that have none of their own.
 const SERVER_ERROR: i32 = -32_000;

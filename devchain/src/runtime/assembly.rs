@@ -1,5 +1,10 @@
 //! The pallets put together.
-#![allow(missing_docs, reason = "the macros generate public items without docs")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::let_unit_value,
+    reason = "the macros' own code"
+)]
 
 pub mod apis;
 

@@ -33,7 +33,12 @@ pub const fn system_account<const N: usize>(name: &[u8; N]) -> AccountId {
     AccountId::new(bytes)
 }
 
-#[allow(missing_docs, reason = "the pallet macro generates public items without docs")]
+#[allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::let_unit_value,
+    reason = "the pallet macro's own code"
+)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;

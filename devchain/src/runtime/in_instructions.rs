@@ -29,7 +29,12 @@ pub use pallet::*;
 /// Blocks for which a batch waits in the pool.
 const LONGEVITY_BLOCKS: u64 = 10;
 
-#[allow(missing_docs, reason = "the pallet macro generates public items without docs")]
+#[allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::let_unit_value,
+    reason = "the pallet macro's own code"
+)]
 #[allow(deprecated, reason = "Serai's unsigned calls are bare extrinsics with `ValidateUnsigned`")]
 #[frame_support::pallet]
 pub mod pallet {

@@ -27,7 +27,12 @@ pub const MAX_ADDRESS_BYTES: u32 = 256;
 pub type AddressList =
     BoundedVec<BoundedVec<u8, ConstU32<MAX_ADDRESS_BYTES>>, ConstU32<MAX_ADDRESSES>>;
 
-#[allow(missing_docs, reason = "the pallet macro generates public items without docs")]
+#[allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::let_unit_value,
+    reason = "the pallet macro's own code"
+)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;

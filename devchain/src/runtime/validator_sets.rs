@@ -41,7 +41,12 @@ pub type RemovedList = BoundedVec<AccountId, ConstU32<MAX_REMOVED>>;
 /// Slashes by validator.
 pub type SlashList = BoundedVec<(AccountId, u32), ConstU32<MAX_REMOVED>>;
 
-#[allow(missing_docs, reason = "the pallet macro generates public items without docs")]
+#[allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::let_unit_value,
+    reason = "the pallet macro's own code"
+)]
 #[allow(deprecated, reason = "Serai's unsigned calls are bare extrinsics with `ValidateUnsigned`")]
 #[frame_support::pallet]
 pub mod pallet {

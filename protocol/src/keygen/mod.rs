@@ -23,12 +23,22 @@
 //! heights that all know. No attempt ends the old one at a member that lacks `t` votes for the new
 //! one. At most [`serai_messages::MAX_VALIDATORS`] validators, one key share each.
 
+mod accusation;
+mod agreement;
+mod attempt;
+mod attempts;
 mod event;
 mod fault;
 mod machine;
+mod processor;
+mod progress;
+mod receive;
+mod stages;
 mod summary;
+mod waiting;
 
 pub use event::{Effect, Input, InvalidParameters, MusigRequest, Parameters};
 pub use fault::{Fault, FaultKind};
 pub use machine::Keygen;
+pub use stages::Stage;
 pub use summary::{FaultSummary, Summary, WaitingFor};

@@ -1,5 +1,10 @@
 //! What can be asked of the runtime, and how blocks are made with it.
-#![allow(missing_docs, reason = "the macros generate public items without docs")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::let_unit_value,
+    reason = "the macros' own code"
+)]
 
 use sp_api::impl_runtime_apis;
 use sp_core::OpaqueMetadata;
@@ -19,9 +24,9 @@ use crate::runtime::{
 
 sp_api::decl_runtime_apis! {
     /// The nonce of an account.
-    pub trait AccountNonceApi<AccountId: parity_scale_codec::Codec, Nonce: parity_scale_codec::Codec> {
+    pub trait AccountNonceApi {
         /// The number of transactions the account has had included.
-        fn account_nonce(account: AccountId) -> Nonce;
+        fn account_nonce(account: AccountId) -> u32;
     }
 
     /// Serai's own.
@@ -91,7 +96,7 @@ impl_runtime_apis! {
         }
     }
 
-    impl self::AccountNonceApi<Block, AccountId, u32> for Runtime {
+    impl self::AccountNonceApi<Block> for Runtime {
         fn account_nonce(account: AccountId) -> u32 {
             System::account_nonce(account)
         }

@@ -1,0 +1,283 @@
+//! Attempts: when one is given up, who is left out of the next, and whose votes begin it.
+//!
+//! The finalized chain's height is the clock. Attempt `m` ends at `start + (m + 1) *
+//! attempt_blocks`; a validator that comes late gives the running attempt at least half a length, and
+//! then votes at the next such height, for the attempt that begins there. Where a fault is proven, or
+//! a member says that it cannot go on, the votes for the next number are due at the next block.
+
+use serai_messages::{
+    Attempt, BlockNumber, Enclosed, SignedStatement, ValidatorKey,
+    keygen::{KeygenId, PeerMessage},
+};
+
+use super::{Effect, FaultKind, Keygen, Stage, attempt::Running, receive::verified};
+
+/// Votes of one validator that are kept, the highest numbers.
+const MAX_VOTES_PER_VALIDATOR: usize = 4;
+
+/// Lengths of an attempt that a finished one waits for the chain before a new one is voted for.
+const CONFIRMATION_LENGTHS: u64 = 4;
+
+/// A vote for an attempt to come.
+#[derive(Clone, Debug)]
+pub(super) struct Vote {
+    statement: SignedStatement,
+    digest: [u8; 32],
+    removed: Vec<ValidatorKey>,
+}
+
+impl Keygen {
+    pub(super) fn handle_height(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
+        if self.height.is_some_and(|known| height <= known) {
+            return;
+        }
+        self.height = Some(height);
+        self.running.began.get_or_insert(height);
+        self.running.since.get_or_insert(height);
+        self.offer_proof(out);
+        self.say_waiting(height, out);
+        self.repeat_set_keys(height, out);
+        self.vote_when_due(height, out);
+    }
+
+    /// Height of the boundary at which attempt `number` begins if the ones before it fail.
+    fn boundary(&self, number: u64) -> u64 {
+        let Self { parameters, .. } = self;
+        parameters.start.0.saturating_add(number.saturating_mul(parameters.attempt_blocks))
+    }
+
+    /// Height at which the running attempt is given up.
+    pub(super) fn deadline(&self) -> BlockNumber {
+        let length = self.parameters.attempt_blocks;
+        let running = &self.running;
+        let start = self.parameters.start.0;
+        let earliest = match (running.stage, running.since, running.began) {
+            (Stage::Confirming, Some(since), _) => {
+                since.0.saturating_add(length.saturating_mul(CONFIRMATION_LENGTHS))
+            }
+            (_, _, Some(began)) => began.0.saturating_add(length.div_ceil(2)),
+            _ => start,
+        };
+        let number = earliest.saturating_sub(start).div_ceil(length);
+        BlockNumber(self.boundary(number.max(u64::from(running.attempt().0) + 1)))
+    }
+
+    fn vote_when_due(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
+        if matches!(self.running.stage, Stage::LeftOut | Stage::Done) {
+            return;
+        }
+        let next = self.running.attempt().next();
+        if height >= self.deadline() {
+            self.name_undisclosed(out);
+            let length = self.parameters.attempt_blocks;
+            let number = height.0.saturating_sub(self.parameters.start.0) / length;
+            let number = Attempt(u32::try_from(number).unwrap_or(u32::MAX)).max(next);
+            if self.voted < number {
+                self.vote(number, true, height, out);
+            }
+            return;
+        }
+        let removes =
+            self.running.failed && self.proposal(false).len() > self.running.removed.len();
+        let resigns = self.running.resigned && self.quick_restarts > 0;
+        if self.voted < next && self.running.stage < Stage::Confirming && (removes || resigns) {
+            self.vote(next, false, height, out);
+        }
+    }
+
+    fn vote(
+        &mut self,
+        number: Attempt,
+        at_deadline: bool,
+        height: BlockNumber,
+        out: &mut Vec<Effect>,
+    ) {
+        let silence_counts = at_deadline && !self.running.failed;
+        if silence_counts && let Some(awaited) = self.running.stage.awaited() {
+            for accused in self.silent() {
+                self.fault(accused, FaultKind::Silent { awaited }, Vec::new(), out);
+            }
+        }
+        let removed = self.adopted().unwrap_or_else(|| self.proposal(silence_counts));
+        self.voted = number;
+        let id = KeygenId { set: self.parameters.set, attempt: number };
+        out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
+    }
+
+    /// Whom this validator wants to leave out: those left out already, those proven to be at fault,
+    /// and the silent, as far as Serai and the threshold permit.
+    fn proposal(&self, silence_counts: bool) -> Vec<ValidatorKey> {
+        let validators = &self.parameters.validators;
+        let mut removed = self.running.removed.clone();
+        for (culprit, key) in self.culprits.iter().zip(validators) {
+            if *culprit && !removed.contains(key) && self.permits(removed.len() + 1) {
+                removed.push(*key);
+            }
+        }
+        if silence_counts {
+            let silent: Vec<_> =
+                self.silent().into_iter().filter(|key| !removed.contains(key)).collect();
+            if self.permits(removed.len() + silent.len()) {
+                removed.extend(silent);
+            }
+        }
+        removed.sort_by_key(|key| self.index.get(key).copied());
+        removed
+    }
+
+    /// Whether so many may be left out: of `f` removed, `2f + 1` remain, and so do `t`.
+    fn permits(&self, removed: usize) -> bool {
+        let remaining = self.parameters.validators.len().saturating_sub(removed);
+        remaining > 2 * removed && remaining >= usize::from(self.threshold)
+    }
+
+    /// Where the own vote did not lead to an attempt because the votes differed: what most others
+    /// voted for, provided that one honest validator did.
+    fn adopted(&self) -> Option<Vec<ValidatorKey>> {
+        if self.voted <= self.running.attempt() {
+            return None;
+        }
+        let mut tally: Vec<(usize, &Vec<ValidatorKey>)> = Vec::new();
+        for vote in self.votes.iter().filter_map(|votes| votes.get(&self.voted)) {
+            match tally.iter_mut().find(|(_, removed)| **removed == vote.removed) {
+                Some((count, _)) => *count += 1,
+                None => tally.push((1, &vote.removed)),
+            }
+        }
+        let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
+        let acceptable = |removed: &Vec<ValidatorKey>| {
+            !removed.contains(&self.parameters.own)
+                && self.running.removed.iter().all(|key| removed.contains(key))
+        };
+        tally
+            .into_iter()
+            .filter(|(count, removed)| *count > dishonest && acceptable(removed))
+            // Of several with as many votes all take the same one.
+            .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+            .map(|(_, removed)| removed.clone())
+    }
+
+    pub(super) fn receive_vote(
+        &mut self,
+        statement: &SignedStatement,
+        voter: usize,
+        number: Attempt,
+        removed: &[ValidatorKey],
+        height: BlockNumber,
+        out: &mut Vec<Effect>,
+    ) {
+        if number < self.running.attempt() {
+            return self.help_late(statement, out);
+        }
+        let positions: Vec<_> = removed.iter().map(|key| self.index.get(key)).collect();
+        let in_order = positions.iter().all(Option::is_some)
+            && positions.windows(2).all(|pair| pair.first() < pair.last());
+        if number == self.running.attempt() || !in_order || !self.permits(removed.len()) {
+            return;
+        }
+        let digest = statement.digest();
+        let Some(votes) = self.votes.get(voter) else { return };
+        let known = votes.get(&number).cloned();
+        let too_low = votes.len() >= MAX_VOTES_PER_VALIDATOR
+            && votes.first_key_value().is_some_and(|(lowest, _)| number < *lowest);
+        if known.as_ref().is_some_and(|vote| vote.digest == digest) || too_low {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        if let Some(vote) = known {
+            let slot = statement.statement.body.slot().unwrap_or_default();
+            let evidence = vec![vote.statement, statement.clone()];
+            return self.fault(statement.signer, FaultKind::Equivocation { slot }, evidence, out);
+        }
+        let vote = Vote { statement: statement.clone(), digest, removed: removed.to_vec() };
+        if let Some(votes) = self.votes.get_mut(voter) {
+            votes.insert(number, vote);
+            while votes.len() > MAX_VOTES_PER_VALIDATOR {
+                votes.pop_first();
+            }
+        }
+        self.hear_resignation(statement, number, removed, height);
+        let agreeing: Vec<_> = self
+            .votes
+            .iter()
+            .filter_map(|votes| votes.get(&number))
+            .filter(|vote| vote.removed == removed)
+            .map(|vote| vote.statement.clone())
+            .collect();
+        if agreeing.len() >= usize::from(self.threshold) {
+            self.begin(number, removed.to_vec(), agreeing, out);
+        }
+    }
+
+    /// A member that votes for the next attempt before the deadline and leaves nobody new out cannot
+    /// go on with this one.
+    fn hear_resignation(
+        &mut self,
+        statement: &SignedStatement,
+        number: Attempt,
+        removed: &[ValidatorKey],
+        height: BlockNumber,
+    ) {
+        let deadline = self.deadline();
+        self.running.resigned |= number == self.running.attempt().next()
+            && removed == self.running.removed
+            && self.running.positions.contains_key(&statement.signer)
+            && self.running.stage < Stage::Confirming
+            && height < deadline
+            && self.height.is_some_and(|own| own < deadline);
+    }
+
+    fn begin(
+        &mut self,
+        attempt: Attempt,
+        removed: Vec<ValidatorKey>,
+        quorum: Vec<SignedStatement>,
+        out: &mut Vec<Effect>,
+    ) {
+        let quick = removed == self.running.removed && self.height < Some(self.deadline());
+        self.quick_restarts = self.quick_restarts.saturating_sub(usize::from(quick));
+        let id = KeygenId { set: self.parameters.set, attempt };
+        let Self { parameters, height, .. } = self;
+        self.running = Running::new(id, &parameters.validators, removed, parameters.own, *height);
+        self.quorum = quorum;
+        self.voted = self.voted.max(attempt);
+        for votes in &mut self.votes {
+            votes.retain(|number, _| *number > attempt);
+        }
+        self.enter(self.running.stage, out);
+        self.take_early(out);
+    }
+
+    /// Shows the votes that began the running attempt to a validator that speaks of an earlier one.
+    pub(super) fn help_late(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) {
+        let late = statement.signer;
+        let known = late == self.parameters.own || self.running.helped.contains(&late);
+        if known || self.quorum.is_empty() || !verified(statement) {
+            return;
+        }
+        self.running.helped.insert(late);
+        let id = self.running.id;
+        out.extend(self.quorum.iter().map(|vote| {
+            Effect::Tell(late, PeerMessage::Disclosure { id, statement: Enclosed::new(vote) })
+        }));
+    }
+
+    /// A transaction may be lost: `set_keys` is published again each length of an attempt.
+    fn repeat_set_keys(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
+        let Some(since) = self.running.since.filter(|_| self.running.stage == Stage::Confirming)
+        else {
+            return;
+        };
+        let due = since.0.saturating_add(
+            self.running.set_keys_repeated.saturating_add(1) * self.parameters.attempt_blocks,
+        );
+        if height.0 >= due {
+            self.running.set_keys_repeated =
+                height.0.saturating_sub(since.0) / self.parameters.attempt_blocks;
+            out.extend(self.set_keys());
+        }
+    }
+}

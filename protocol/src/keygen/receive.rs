@@ -1,0 +1,249 @@
+//! Statements: whether they count, and where they are kept.
+
+use std::collections::BTreeMap;
+
+use serai_messages::{
+    Attempt, Body, STATEMENT_CONTEXT, SignedStatement, VERSION,
+    keygen::{PeerMessage, Round},
+};
+
+use super::{
+    Effect, FaultKind, Keygen, Stage,
+    attempt::{Held, Running, Slot},
+};
+
+/// Statements in statements that are opened: a disclosed disclosure proves a contradiction, deeper
+/// ones prove nothing more.
+const MAX_DEPTH: u8 = 2;
+
+/// Bytes of one key's part of a message whose size does not grow with the set.
+const MAX_PART_BYTES: usize = 1024;
+
+/// What a validator said of an attempt that has not begun here. One attempt per validator: an honest
+/// one that speaks of a later attempt has left the earlier one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Early {
+    attempt: Attempt,
+    statements: BTreeMap<Slot, Held>,
+}
+
+/// Whether every part of a message has a size that an honest member's could have in a set of `n`.
+fn within_bounds(message: &PeerMessage, n: usize) -> bool {
+    let small = |bytes: &[u8]| bytes.len() <= MAX_PART_BYTES;
+    match message {
+        PeerMessage::Commitments { commitments, .. } => {
+            // One point per coefficient, and a few proofs.
+            let cap = 64 * (n + 8);
+            commitments.ristretto.len() <= cap && commitments.external.len() <= cap
+        }
+        PeerMessage::Agreement { digests, .. } => digests.len() <= n,
+        PeerMessage::Waiting { from, .. } => from.len() <= n,
+        PeerMessage::Share { share, .. } => small(&share.ristretto) && small(&share.external),
+        PeerMessage::Accusation { blame, .. } => blame.as_deref().is_none_or(small),
+        PeerMessage::ProofPreprocess { key_pair, preprocess, .. } => {
+            key_pair.external.len() <= 96
+                && small(&preprocess.ristretto)
+                && small(&preprocess.external)
+        }
+        PeerMessage::ProofShare { digests, share, .. } => {
+            digests.len() <= n && small(&share.ristretto) && small(&share.external)
+        }
+        PeerMessage::Proof { signatures, .. } => {
+            small(&signatures.ristretto) && small(&signatures.external)
+        }
+        PeerMessage::MusigPreprocess { preprocess, .. } => small(preprocess),
+        PeerMessage::MusigShare { digests, share, .. } => digests.len() <= n && small(share),
+        PeerMessage::AttemptVote { removed, .. } => removed.len() <= n,
+        PeerMessage::Announcement { .. }
+        | PeerMessage::PartySignature { .. }
+        | PeerMessage::Disclosure { .. } => true,
+    }
+}
+
+/// Whether the signer signed this.
+pub(super) fn verified(statement: &SignedStatement) -> bool {
+    let bytes = statement.statement.signing_bytes();
+    let (signer, signature) = (&statement.signer.0, &statement.signature.0);
+    serai_sr25519::verify(signer, STATEMENT_CONTEXT, &bytes, signature).is_ok()
+}
+
+impl Keygen {
+    /// Takes a statement from whomever; `depth` statements enclose it.
+    pub(super) fn receive(
+        &mut self,
+        statement: &SignedStatement,
+        depth: u8,
+        out: &mut Vec<Effect>,
+    ) {
+        let Body::Keygen(message) = &statement.statement.body;
+        let id = message.id();
+        let acceptable = statement.statement.version == VERSION
+            && statement.statement.genesis == self.parameters.genesis
+            && id.set == self.parameters.set
+            && within_bounds(message, self.parameters.validators.len())
+            && depth <= MAX_DEPTH;
+        let Some(signer) = self.index.get(&statement.signer).copied().filter(|_| acceptable) else {
+            self.rejected += 1;
+            return;
+        };
+        if let PeerMessage::AttemptVote { removed, height, .. } = message {
+            return self.receive_vote(statement, signer, id.attempt, removed, *height, out);
+        }
+        match id.attempt.cmp(&self.running.attempt()) {
+            std::cmp::Ordering::Less => self.help_late(statement, out),
+            std::cmp::Ordering::Greater => {
+                self.receive_early(statement, message, signer, depth, out)
+            }
+            std::cmp::Ordering::Equal => {
+                let position = self.running.positions.get(&statement.signer).copied();
+                if let (Some(position), Some(_)) = (position, self.running.own) {
+                    self.receive_current(statement, message, position, depth, out);
+                }
+            }
+        }
+    }
+
+    fn receive_early(
+        &mut self,
+        statement: &SignedStatement,
+        message: &PeerMessage,
+        signer: usize,
+        depth: u8,
+        out: &mut Vec<Effect>,
+    ) {
+        // Votes for an attempt come enclosed, from one who is in it already.
+        if let PeerMessage::Disclosure { statement: enclosed, .. } = message {
+            if let Ok(inner) = enclosed.open()
+                && matches!(inner.statement.body, Body::Keygen(PeerMessage::AttemptVote { .. }))
+            {
+                self.receive(&inner, depth + 1, out);
+            }
+            return;
+        }
+        let (Some(slot), Some(early)) = (Slot::of(message), self.early.get(signer)) else { return };
+        let attempt = message.id().attempt;
+        if attempt < early.attempt {
+            return;
+        }
+        let same = attempt == early.attempt;
+        let is_share = |slot: &Slot| matches!(slot, Slot::Share(_));
+        // Its one share for this validator; a second one is for somebody else.
+        let taken = early.statements.contains_key(&slot)
+            || is_share(&slot) && early.statements.keys().any(is_share);
+        if same && taken {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        let held = Held { statement: statement.clone(), digest: statement.digest() };
+        if let Some(early) = self.early.get_mut(signer) {
+            if !same {
+                *early = Early { attempt, statements: BTreeMap::new() };
+            }
+            early.statements.insert(slot, held);
+        }
+    }
+
+    /// Moves what was kept for the running attempt into it.
+    pub(super) fn take_early(&mut self, out: &mut Vec<Effect>) {
+        let attempt = self.running.attempt();
+        for (index, key) in self.parameters.validators.clone().into_iter().enumerate() {
+            let Some(early) = self.early.get_mut(index).filter(|e| e.attempt <= attempt) else {
+                continue;
+            };
+            let early = std::mem::take(early);
+            let Some(position) = self.running.positions.get(&key).copied() else { continue };
+            if early.attempt < attempt || self.running.own.is_none() {
+                continue;
+            }
+            for (slot, held) in early.statements {
+                if self.is_for_us(position, slot, 0) {
+                    self.store(position, slot, held, out);
+                }
+            }
+        }
+    }
+
+    /// A share for another member is kept only where it is disclosed, or the own one.
+    fn is_for_us(&self, position: usize, slot: Slot, depth: u8) -> bool {
+        match slot {
+            Slot::Share(to) => {
+                depth > 0
+                    || self.running.own == Some(position)
+                    || self.running.own.map(Running::participant) == Some(to)
+            }
+            _ => true,
+        }
+    }
+
+    fn receive_current(
+        &mut self,
+        statement: &SignedStatement,
+        message: &PeerMessage,
+        position: usize,
+        depth: u8,
+        out: &mut Vec<Effect>,
+    ) {
+        match message {
+            PeerMessage::Disclosure { statement: enclosed, .. } => {
+                return self.receive_disclosure(statement, enclosed, position, depth, out);
+            }
+            PeerMessage::Accusation { share, key, blame, .. } => {
+                return self.receive_accusation(statement, position, share, *key, blame, out);
+            }
+            PeerMessage::Proof { signatures, .. } => {
+                let wanted = !self.running.proven && self.running.own != Some(position);
+                if wanted && !self.running.proofs.contains_key(&position) && verified(statement) {
+                    self.running.proofs.insert(position, signatures.clone());
+                }
+                return;
+            }
+            _ => (),
+        }
+        let Some(slot) = Slot::of(message).filter(|slot| self.is_for_us(position, *slot, depth))
+        else {
+            self.rejected += 1;
+            return;
+        };
+        let digest = statement.digest();
+        let held = self.running.held(position, slot);
+        if held.is_some_and(|held| held.digest == digest)
+            || self.running.contradicted.contains_key(&(position, slot))
+        {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        if let Some(held) = held {
+            let evidence = vec![held.statement.clone(), statement.clone()];
+            let name = statement.statement.body.slot().unwrap_or_default();
+            self.running.contradicted.insert((position, slot), digest);
+            let resolved = |c: &super::attempt::Conflict| {
+                c.about == position && Slot::compared(c.round) == slot && c.digest == digest
+            };
+            self.running.conflicts.retain(|conflict| !resolved(conflict));
+            let kind = FaultKind::Equivocation { slot: name };
+            return self.fault(statement.signer, kind, evidence, out);
+        }
+        self.store(position, slot, Held { statement: statement.clone(), digest }, out);
+    }
+
+    fn store(&mut self, position: usize, slot: Slot, held: Held, out: &mut Vec<Effect>) {
+        let Some(slots) = self.running.held.get_mut(position) else { return };
+        let statement = held.statement.clone();
+        slots.insert(slot, held);
+        self.pass_to_waiting(position, slot, &statement, out);
+        match slot {
+            Slot::Waiting(awaited) => self.answer_waiting(position, awaited, out),
+            Slot::Agreement(Round::Announcement) if self.running.stage == Stage::Party => {
+                self.examine(position, out);
+            }
+            _ if self.running.stage_slot() == Some(slot) => self.examine(position, out),
+            _ => (),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Who waits for whom. A member that cannot go on says what it misses, those who hold it show it, and
+//! what is then still missing at the deadline is missing because its sender was silent.
+
+use serai_messages::{
+    BlockNumber, Enclosed, SignedStatement, ValidatorKey,
+    keygen::{Awaited, PeerMessage},
+};
+
+use super::{
+    Effect, Keygen, Stage,
+    attempt::{Running, Slot},
+};
+
+impl Keygen {
+    /// Past half of the attempt, says whose statements this member misses, once per stage.
+    pub(super) fn say_waiting(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
+        let running = &self.running;
+        let (Some(own), Some(awaited)) = (running.own, running.stage.awaited()) else { return };
+        let began = running.began.unwrap_or(height);
+        let half = began.0.saturating_add(self.deadline().0.saturating_sub(began.0) / 2);
+        // One who has just come to this stage may find its statements on their way.
+        let patience = (self.parameters.attempt_blocks / 8).max(1);
+        let entered = running.since.unwrap_or(began).0;
+        if height.0 < half || height.0 < entered.saturating_add(patience) || running.failed {
+            return;
+        }
+        let others = (0..running.members.len()).filter(|position| *position != own);
+        let from: Vec<_> = others.filter(|p| running.needs(*p)).map(Running::participant).collect();
+        if !from.is_empty() && self.running.waiting_said.insert(awaited) {
+            out.push(Effect::Say(PeerMessage::Waiting { id: self.running.id, awaited, from }));
+        }
+    }
+
+    /// What a member waits for: the statements' slot, and whose.
+    fn wants(&self, waiter: usize, awaited: Awaited) -> Option<(Slot, Vec<usize>)> {
+        let held = self.running.held(waiter, Slot::Waiting(awaited))?;
+        let PeerMessage::Waiting { from, .. } = held.message() else { return None };
+        let from = from.iter().filter_map(|participant| self.running.position(*participant));
+        let slot = Slot::awaited(awaited, Running::participant(waiter));
+        Some((slot, from.filter(|position| *position != waiter).collect()))
+    }
+
+    /// Shows a waiting member what is held here of what it misses. An own share goes to all, so that
+    /// all know that it was given.
+    pub(super) fn answer_waiting(
+        &mut self,
+        waiter: usize,
+        awaited: Awaited,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(key) = self.running.members.get(waiter).copied() else { return };
+        if key == self.parameters.own {
+            return;
+        }
+        let Some((slot, from)) = self.wants(waiter, awaited) else { return };
+        for position in from {
+            let Some(held) = self.running.held(position, slot) else { continue };
+            let statement = held.statement.clone();
+            self.show(key, slot, &statement, out);
+        }
+    }
+
+    /// Shows a statement that has just arrived to the members who said that they miss it.
+    pub(super) fn pass_to_waiting(
+        &mut self,
+        position: usize,
+        slot: Slot,
+        statement: &SignedStatement,
+        out: &mut Vec<Effect>,
+    ) {
+        for waiter in 0..self.running.members.len() {
+            let Some(awaited) = self.latest_waiting(waiter) else { continue };
+            let wanted = self
+                .wants(waiter, awaited)
+                .is_some_and(|(wanted, from)| wanted == slot && from.contains(&position));
+            let key = self.running.members.get(waiter).copied();
+            if let (true, Some(key)) = (wanted, key.filter(|key| *key != self.parameters.own)) {
+                self.show(key, slot, statement, out);
+            }
+        }
+    }
+
+    fn show(
+        &mut self,
+        to: ValidatorKey,
+        slot: Slot,
+        statement: &SignedStatement,
+        out: &mut Vec<Effect>,
+    ) {
+        if matches!(slot, Slot::Share(_)) && statement.signer == self.parameters.own {
+            return self.disclose_own_too(statement, out);
+        }
+        let statement = Enclosed::new(statement);
+        out.push(Effect::Tell(to, PeerMessage::Disclosure { id: self.running.id, statement }));
+    }
+
+    /// The last stage at which a member said that it waits.
+    fn latest_waiting(&self, waiter: usize) -> Option<Awaited> {
+        let held = self.running.held.get(waiter)?;
+        held.keys().rev().find_map(|slot| match slot {
+            Slot::Waiting(awaited) => Some(*awaited),
+            _ => None,
+        })
+    }
+
+    /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that
+    /// were silent. A member that waits for somebody else's statement, which nobody showed, is not.
+    pub(super) fn silent(&self) -> Vec<ValidatorKey> {
+        let running = &self.running;
+        let Some(slot) = running.stage_slot() else { return Vec::new() };
+        let mut blamed = vec![false; running.members.len()];
+        for missing in 0..running.members.len() {
+            let said = running.held(missing, slot).is_some() && running.stage != Stage::Party;
+            if running.own == Some(missing) || !running.needs(missing) || said {
+                continue;
+            }
+            let wanted = self.latest_waiting(missing).and_then(|a| self.wants(missing, a));
+            let (slot, from) = wanted.unwrap_or((slot, Vec::new()));
+            let unheard: Vec<_> =
+                from.into_iter().filter(|p| running.held(*p, slot).is_none()).collect();
+            for position in if unheard.is_empty() { vec![missing] } else { unheard } {
+                if let Some(blamed) = blamed.get_mut(position) {
+                    *blamed |= running.own != Some(position);
+                }
+            }
+        }
+        let members = running.members.iter().zip(blamed);
+        members.filter(|(_, blamed)| *blamed).map(|(key, _)| *key).collect()
+    }
+}
