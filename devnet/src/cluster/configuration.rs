@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serai_coordinator::processes::core::config::{Config, Mode};
+use serai_coordinator::processes::core::keys::Keys;
 use serai_messages::{Name, ValidatorKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toml::{Table, Value};
 
 use super::layout::write;
-use super::{BusChoice, Layout, LayoutError};
+use super::{BusChoice, ClusterError, Layout, LayoutError};
 use crate::binaries::Binaries;
 
 /// A validator's public keys.
@@ -18,6 +20,17 @@ pub struct Identity {
     pub validator: ValidatorKey,
     /// libp2p: its peer id.
     pub peer_id: String,
+}
+
+/// Makes what keys a validator does not have yet, by its configuration, and returns the public ones.
+pub(super) fn make_keys(layout: &Layout, name: &Name) -> Result<Identity, ClusterError> {
+    let fault = |reason: String| ClusterError::Keys { name: name.clone(), reason };
+    let config = Config::load(&layout.config(name), Mode::Development, Some(name))
+        .map_err(|error| fault(error.to_string()))?;
+    let keys = Keys::load(&config, name).map_err(|error| fault(error.to_string()))?.keys;
+    let identity = libp2p::identity::Keypair::ed25519_from_bytes(*keys.identity)
+        .map_err(|error| fault(error.to_string()))?;
+    Ok(Identity { validator: keys.public(), peer_id: identity.public().to_peer_id().to_string() })
 }
 
 /// The stake behind one key share, in units of 10⁻⁸ SRI: a million SRI.

@@ -67,10 +67,11 @@ impl LayoutError {
 ///  DIR/validators.json         public keys
 ///  DIR/lock
 ///  DIR/chain/                  genesis.json and the chain's data
-///  DIR/logs/                   one file per program; a processor writes to its coordinator's
+///  DIR/logs/                   the chain's and the coordinators' output
 ///  DIR/alice/config/           development.toml
 ///  DIR/alice/keys/             secret keys, mode 0600
-///  DIR/alice/data/             state.sqlite, admin.sock, processors
+///  DIR/alice/data/             state.sqlite, admin.sock
+///  DIR/alice/data/processors/  per coin a folder, and its output in COIN.log
 ///  DIR/alice/backup/
 ///  DIR/alice/bus.sqlite        the embedded bus
 /// ```

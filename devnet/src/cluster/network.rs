@@ -11,7 +11,7 @@ use serai_messages::{Coin, Name, ValidatorKey};
 use tokio::sync::broadcast;
 
 use super::child::{Recipe, signal};
-use super::configuration::{Identity, write_configuration, write_genesis};
+use super::configuration::{Identity, make_keys, write_configuration, write_genesis};
 use super::layout::{read, store};
 use super::supervisor::Supervisor;
 use super::{Layout, LayoutError, Notice, Processor, Program, processors};
@@ -40,6 +40,14 @@ pub enum ClusterError {
         log: String,
         /// What was said last.
         source: Box<ChainError>,
+    },
+    /// A validator's configuration or keys.
+    #[error("cannot make the keys of {name}: {reason}")]
+    Keys {
+        /// The validator.
+        name: Name,
+        /// Why.
+        reason: String,
     },
     /// A command of the coordinator could not be run.
     #[error("cannot run {program}: {source}")]
@@ -107,7 +115,7 @@ impl Cluster {
             None => {
                 let mut identities = BTreeMap::new();
                 for name in &names {
-                    identities.insert(name.clone(), cluster.make_keys(name).await?);
+                    identities.insert(name.clone(), make_keys(&cluster.layout, name)?);
                 }
                 write_genesis(&cluster.layout, &identities)?;
                 store(&cluster.layout.identities(), &identities)?;
@@ -343,21 +351,6 @@ impl Cluster {
             "--name".into(),
             name.as_str().into(),
         ]
-    }
-
-    /// Makes a validator's keys as a person would, and reads the public ones.
-    async fn make_keys(&self, name: &Name) -> Result<Identity, ClusterError> {
-        self.ask(name, &["keys", "generate"]).await?;
-        let shown = self.ask(name, &["keys", "show"]).await?;
-        let text = |key: &str| shown.get(key).and_then(serde_json::Value::as_str);
-        text("validator")
-            .and_then(|validator| validator.parse().ok())
-            .zip(text("peer_id"))
-            .map(|(validator, peer_id)| Identity { validator, peer_id: peer_id.to_owned() })
-            .ok_or_else(|| ClusterError::Command {
-                command: format!("keys show of {name}"),
-                reason: format!("no validator and peer id in {shown}"),
-            })
     }
 }
 
