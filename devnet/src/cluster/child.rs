@@ -40,6 +40,7 @@ impl Recipe {
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
+            .env("NO_COLOR", "1")
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;

@@ -138,8 +138,12 @@ pub(super) fn write_configuration(
         ("http", table([("listen", Value::from(http.unwrap_or_default()))])),
     ]);
     let file = layout.config(name).join("development.toml");
-    let text = format!("# Written by serai-devnet at each start.\n\n{configuration}\n");
-    write(&file, text.as_bytes())
+    let text = toml::to_string(&configuration).map_err(|error| LayoutError::Io {
+        act: "write",
+        path: file.clone(),
+        source: std::io::Error::other(error),
+    })?;
+    write(&file, format!("# Written by serai-devnet at each start.\n\n{text}").as_bytes())
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
