@@ -50,6 +50,29 @@ impl Keys {
     /// [`KeyError`].
     pub fn load(config: &Config, name: &Name) -> Result<Loaded, KeyError> {
         let mut generated = Vec::new();
+        let keys = Self::gather(config, name, |key, place| {
+            if config.mode == Mode::Production {
+                return Err(KeyError::Missing { key, place });
+            }
+            generated.push(key);
+            generate(config, name, key)
+        })?;
+        Ok(Loaded { keys, generated })
+    }
+
+    /// Reads the keys of `name` for the enabled coins and makes none.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn read(config: &Config, name: &Name) -> Result<Self, KeyError> {
+        Self::gather(config, name, |key, place| Err(KeyError::Missing { key, place }))
+    }
+
+    fn gather(
+        config: &Config,
+        name: &Name,
+        mut missing: impl FnMut(KeyName, String) -> Result<Secret, KeyError>,
+    ) -> Result<Self, KeyError> {
         let mut secret = |key: KeyName| {
             let settings = &config.keys;
             let file = key.file(&settings.dir, name);
@@ -69,16 +92,14 @@ impl Keys {
             if let Some(found) = found {
                 return Ok(found);
             }
-            if config.mode == Mode::Production {
-                return Err(KeyError::Missing { key, place });
-            }
-            if settings.source == KeySource::Environment
+            // Where the environment has none, one that was made at an earlier start has its file.
+            if config.mode != Mode::Production
+                && settings.source == KeySource::Environment
                 && let Some(found) = source::from_file(key, &file)?
             {
                 return Ok(found);
             }
-            generated.push(key);
-            generate(config, name, key)
+            missing(key, place)
         };
         let validator = secret(KeyName::Validator)?;
         let identity = array(KeyName::Network, &secret(KeyName::Network)?)?;
@@ -92,10 +113,7 @@ impl Keys {
             place: "its source".to_owned(),
             problem: error.to_string(),
         })?;
-        Ok(Loaded {
-            keys: Keys { validator: Arc::new(validator), identity, processors },
-            generated,
-        })
+        Ok(Keys { validator: Arc::new(validator), identity, processors })
     }
 
     /// Makes every key of `name` that has no file yet; outside production only.
@@ -115,6 +133,15 @@ impl Keys {
             }
         }
         Ok(generated)
+    }
+
+    /// The libp2p peer id of the network identity.
+    pub fn peer_id(&self) -> String {
+        // The library wipes the bytes that it is given.
+        let mut seed = Zeroizing::new(*self.identity);
+        libp2p::identity::Keypair::ed25519_from_bytes(seed.as_mut_slice())
+            .map(|pair| pair.public().to_peer_id().to_string())
+            .unwrap_or_default()
     }
 
     /// The validator's public key.

@@ -66,7 +66,10 @@ impl fmt::Display for KeyName {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// It is nowhere.
-    #[error("{key} is missing: {place} does not exist; in production keys are never generated")]
+    #[error(
+        "{key} is missing: {place} does not exist; `keys generate` makes it, except in production, \
+         where it has to be put there"
+    )]
     Missing {
         /// The key.
         key: KeyName,
