@@ -4,3 +4,4 @@
 mod config;
 mod keys;
 mod lifecycle;
+mod network;
