@@ -171,3 +171,78 @@ fn version_at(versions: &[Version], at: u64) -> Option<&Version> {
     let after = versions.partition_point(|version| u64::from(version.block) <= at);
     versions.get(after.checked_sub(1)?)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::runtime::Header;
+
+    type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+    /// Blocks of changes to few keys, so that they are written, removed and written again.
+    fn blocks() -> impl Strategy<Value = Vec<Changes>> {
+        let key = prop::collection::vec(0u8..3, 1..3);
+        let changes = prop::collection::btree_map(key, prop::option::of(any::<[u8; 3]>()), 0..6);
+        let changes = changes.prop_map(|changes| {
+            changes.into_iter().map(|(key, value)| (key, value.map(Vec::from))).collect()
+        });
+        // More blocks than are kept decoded, so that the log is read.
+        prop::collection::vec(changes, 1..RECENT + 20)
+    }
+
+    fn store(log: &mut Log, history: &mut History, number: u64, changes: Changes) {
+        let header = Header {
+            parent_hash: H256::zero(),
+            number,
+            state_root: H256::zero(),
+            extrinsics_root: H256::zero(),
+            digest: Default::default(),
+        };
+        let block = StoredBlock { header, extrinsics: Vec::new(), changes };
+        let offset = log.append(&Record::Block(block.clone(), 0)).unwrap();
+        history.push(offset, Arc::new(block));
+    }
+
+    fn apply(model: &mut Model, changes: &Changes) {
+        for (key, value) in changes {
+            match value {
+                Some(value) => model.insert(key.clone(), value.clone()),
+                None => model.remove(key),
+            };
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn every_past_state_is_that_of_a_map_at_that_time(blocks in blocks()) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("log");
+            let mut log = Log::open(&path, |_, _| Ok::<_, LogError>(())).unwrap();
+            let (mut history, mut model, mut states) = (History::default(), Model::new(), vec![]);
+            for (number, changes) in (0u64..).zip(blocks) {
+                apply(&mut model, &changes);
+                states.push(model.clone());
+                store(&mut log, &mut history, number, changes);
+            }
+            prop_assert_eq!(&history.latest(&log).unwrap(), &Vec::from_iter(model.clone()));
+            for (at, state) in (0u64..).zip(&states) {
+                let keys = history.keys(at, &[], None, usize::MAX);
+                prop_assert_eq!(&keys, &Vec::from_iter(state.keys().cloned()));
+                for key in &keys {
+                    let value = history.value(&log, at, key).unwrap();
+                    prop_assert_eq!(value.as_ref(), state.get(key));
+                }
+                let mut back = model.clone();
+                apply(&mut back, &history.back_to(&log, at).unwrap());
+                prop_assert_eq!(&back, state);
+            }
+        }
+    }
+}

@@ -1,13 +1,10 @@
 //! The development Serai chain as a program.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use serai_devchain::{Chain, Finality, Genesis, Producer, RpcServer};
-use tokio::{
-    io::AsyncReadExt as _,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A development chain with Serai's calls, events and storage, for tests and demonstrations.
 ///
@@ -68,7 +65,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let server = RpcServer::start(chain.clone(), arguments.listen).await?;
     let producer = Producer::start(chain.clone(), Duration::from_millis(arguments.block_ms));
     std::fs::write(arguments.data.join("endpoint"), server.url())?;
-    println!("serai-devchain ready {} genesis {:?}", server.url(), chain.genesis_hash());
+    let ready = format!("serai-devchain ready {} genesis {:?}", server.url(), chain.genesis_hash());
+    writeln!(std::io::stdout(), "{ready}")?;
     tracing::info!(
         "development chain: one author, no consensus, forks, peers, upgrades or economics"
     );
@@ -83,9 +81,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns when standard input closes.
+/// Returns when standard input closes. A thread of its own reads it: one of the runtime's would
+/// hold up an exit for another reason until the parent writes or goes.
 async fn parent_gone() {
-    let mut input = tokio::io::stdin();
-    let mut ignored = [0; 64];
-    while matches!(input.read(&mut ignored).await, Ok(read) if read != 0) {}
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        drop(sender);
+    });
+    let _ = receiver.await;
 }

@@ -386,3 +386,45 @@ impl Session {
         Self(self.0.saturating_add(1))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use super::*;
+
+    /// What the metadata says of an enum: names and indices.
+    fn claimed<T: TypeInfo>() -> Vec<(String, u8)> {
+        let scale_info::TypeDef::Variant(variants) = T::type_info().type_def else {
+            panic!("not an enum");
+        };
+        variants.variants.iter().map(|v| (v.name.to_owned(), v.index)).collect()
+    }
+
+    fn written<T: Encode + std::fmt::Debug>(values: &[T]) -> Vec<(String, u8)> {
+        values.iter().map(|value| (format!("{value:?}"), value.encode()[0])).collect()
+    }
+
+    #[test]
+    fn metadata_claims_the_indices_that_are_written() {
+        let networks = written(&NetworkId::ALL);
+        assert_eq!(claimed::<NetworkId>(), networks);
+        assert_eq!(claimed::<ExternalNetworkId>(), networks[1..]);
+        use Coin::{Bitcoin, Dai, Ether, Monero, Serai};
+        let coins = written(&[Serai, Bitcoin, Ether, Dai, Monero]);
+        assert_eq!(claimed::<Coin>(), coins);
+        assert_eq!(claimed::<ExternalCoin>(), coins[1..]);
+    }
+
+    #[test]
+    fn indices_are_those_of_the_wire() {
+        let indices =
+            |list: Vec<(String, u8)>| list.into_iter().map(|(_, i)| i).collect::<Vec<_>>();
+        assert_eq!(indices(claimed::<NetworkId>()), [0, 1, 2, 3]);
+        assert_eq!(indices(claimed::<Coin>()), [0, 4, 5, 6, 7]);
+        for network in NetworkId::ALL {
+            assert_eq!(network.encode(), [network.index()]);
+            assert_eq!(NetworkId::from_name(network.name()), Some(network));
+            assert_eq!(network.external().map_or(NetworkId::Serai, NetworkId::from), network);
+        }
+    }
+}

@@ -176,3 +176,27 @@ async fn a_slow_subscriber_misses_nothing() {
     }
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_dropped_gives_its_address_free() {
+    let chain = chain();
+    let server = start(&chain).await;
+    let address = server.address();
+    drop(server);
+    within("free address", async {
+        while RpcServer::start(chain.chain.clone(), address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panicking_runtime_call_is_an_error_and_the_chain_goes_on() {
+    let chain = chain();
+    let error = chain.call(None, "AccountNonceApi_account_nonce", &[1, 2]).unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+    let error = chain.call(None, "Nothing_at_all", &[]).unwrap_err();
+    assert!(error.to_string().contains("no function"), "{error}");
+    chain.include(vec![]);
+}

@@ -1,5 +1,6 @@
 //! Transfers, burns and fees.
 
+use serai_devchain::Refusal;
 use serai_devchain::runtime::{
     Runtime, RuntimeEvent,
     coins::{self, Balances, Event, FEE_ACCOUNT, Supply},
@@ -8,9 +9,9 @@ use serai_devchain::runtime::{
         OutInstructionWithBalance,
     },
 };
-use sp_runtime::transaction_validity::InvalidTransaction;
+use sp_runtime::transaction_validity::{InvalidTransaction, UnknownTransaction};
 
-use crate::support::{TestChain, account, batch, chain, execute_batch, signed};
+use crate::support::{TestChain, account, bare, batch, chain, execute_batch, signed};
 
 fn held(chain: &TestChain, name: &str, coin: Coin) -> u64 {
     chain.query(None, || Balances::<Runtime>::get(account(name), coin)).unwrap()
@@ -98,4 +99,15 @@ fn coins_that_came_in_go_out_with_an_instruction() {
     );
     let supply = chain.query(None, || Supply::<Runtime>::get(Coin::Bitcoin)).unwrap();
     assert_eq!(supply, 0);
+}
+
+#[test]
+fn calls_that_need_a_signer_are_refused_bare() {
+    let chain = chain();
+    let call = coins::Call::transfer { to: account("//Eve"), balance: sri(1) };
+    let refusal = chain.submit(bare(call)).unwrap_err();
+    assert_eq!(refusal, Refusal::Invalid(UnknownTransaction::NoUnsignedValidator.into()));
+    let call = pallet_timestamp::Call::<Runtime>::set { now: 1 };
+    let refusal = chain.submit(bare(call)).unwrap_err();
+    assert_eq!(refusal, Refusal::Invalid(InvalidTransaction::MandatoryValidation.into()));
 }

@@ -103,7 +103,7 @@ async fn finalized_blocks_survive_kill_9() {
 async fn signals_and_a_closed_pipe_end_it_with_0() {
     let folder = tempfile::tempdir().unwrap();
     for signal in ["-TERM", "-INT"] {
-        let program = Program::start(folder.path(), &[]);
+        let program = Program::start(folder.path(), &["--exit-with-parent"]);
         let client = OnlineClient::<PolkadotConfig>::from_insecure_url(&program.url).await.unwrap();
         let _subscribed = client.stream_blocks().await.unwrap();
         program.signal(signal);

@@ -1,5 +1,6 @@
 //! Who may give a set its keys, and what follows.
 
+use parity_scale_codec::Decode as _;
 use serai_devchain::{
     Genesis, Refusal,
     runtime::{
@@ -10,7 +11,9 @@ use serai_devchain::{
 };
 use sp_runtime::transaction_validity::InvalidTransaction;
 
-use crate::support::{BITCOIN_ORDER, account, bitcoin, chain, chain_with, key_pair, set_keys};
+use crate::support::{
+    BITCOIN_ORDER, account, accounts, bitcoin, chain, chain_with, key_pair, set_keys,
+};
 
 /// The pool's and the block's answer to an invalid extrinsic, which must agree.
 pub fn refusal(chain: &crate::support::TestChain, extrinsic: Vec<u8>) -> InvalidTransaction {
@@ -33,6 +36,9 @@ fn all_participants_in_storage_order_give_the_set_its_keys() {
         .query(None, || validator_sets::Participants::<Runtime>::get(NetworkId::Bitcoin).unwrap());
     let order: Vec<_> = order.unwrap().into_iter().collect();
     assert_eq!(order, BITCOIN_ORDER.map(|name| (account(name), 1)));
+
+    let by_api = chain.call(None, "SeraiRuntimeApi_validators", &[1]).unwrap();
+    assert_eq!(Vec::decode(&mut &by_api[..]), Ok(accounts(&BITCOIN_ORDER)));
 
     let keys = key_pair("//vault");
     chain.include(vec![set_keys(bitcoin(0), &BITCOIN_ORDER, &[], &keys)]);
