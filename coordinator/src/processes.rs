@@ -5,3 +5,4 @@ pub mod cli;
 pub mod core;
 pub mod lifecycle;
 pub mod network;
+pub mod observation;

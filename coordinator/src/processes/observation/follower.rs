@@ -1,0 +1,265 @@
+//! The loop that follows the finalized chain, from endpoint to endpoint.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures::stream::TryChunksError;
+use futures::{StreamExt, TryStreamExt};
+use serai_bus::{Database, DatabaseError, Waker};
+use serai_messages::BlockNumber;
+use serai_messages::observation::{Event, SeraiBlock};
+use tokio::sync::{Notify, watch};
+
+use super::chain::{self, BlockFacts};
+use super::client::{Connection, redacted};
+use super::error::{EndpointError, Error};
+use super::status::Live;
+use super::{Settings, record, tables};
+
+/// Blocks that are fetched at the same time while catching up.
+const FETCHED_AT_ONCE: usize = 16;
+
+/// Most blocks in one commit: bounds the memory of a catch-up, and one transaction's time.
+const COMMITTED_AT_ONCE: usize = 64;
+
+/// Why a session with an endpoint ended.
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Reads finalized blocks in order and commits what they hold together with the cursor.
+pub(super) struct Follower {
+    pub(super) settings: Arc<Settings>,
+    pub(super) topic: String,
+    pub(super) database: Database,
+    /// Wakes the topic's publisher.
+    pub(super) waker: Waker,
+    pub(super) live: watch::Sender<Live>,
+    /// The connection that the other parts use.
+    pub(super) connection: watch::Sender<Option<Connection>>,
+    /// Wakes the submitter when the chain has changed a vault's keys.
+    pub(super) keys_changed: Arc<Notify>,
+}
+
+impl Follower {
+    /// Follows the chain; ends only with a fault that no endpoint can mend.
+    pub(super) async fn run(self) -> Result<Infallible, Error> {
+        let endpoints = &self.settings.endpoints;
+        let mut refusals: BTreeMap<usize, String> = BTreeMap::new();
+        let mut failures: u32 = 0;
+        let mut index = 0;
+        loop {
+            let endpoint = endpoints.get(index).ok_or(Error::NoEndpoint)?;
+            let name = redacted(endpoint);
+            self.live.send_modify(|live| live.endpoint = Some(name.clone()));
+            let before = self.live.borrow().cursor;
+            let error = match self.session(endpoint).await {
+                Err(SessionError::Endpoint(error)) => error,
+                Err(SessionError::Database(error)) => return Err(error.into()),
+                Ok(never) => match never {},
+            };
+            self.connection.send_replace(None);
+            let reason = error.to_string();
+            tracing::warn!(endpoint = name, reason, "serai node left");
+            metrics::counter!("serai_observation_endpoint_failures_total").increment(1);
+            self.live.send_modify(|live| {
+                live.connected = false;
+                live.faults.insert(name.clone(), reason.clone());
+            });
+            if error.is_refusal() {
+                refusals.insert(index, format!("{name}: {reason}"));
+            } else {
+                refusals.remove(&index);
+            }
+            if refusals.len() == endpoints.len() {
+                let reasons: Vec<_> = refusals.into_values().collect();
+                return Err(Error::OtherChain { reasons: reasons.join("; ") });
+            }
+            if self.live.borrow().cursor != before {
+                failures = 0;
+            }
+            failures = failures.saturating_add(1);
+            index = (index + 1) % endpoints.len();
+            let round = u32::try_from(endpoints.len()).unwrap_or(u32::MAX);
+            if failures.is_multiple_of(round) {
+                tokio::time::sleep(self.settings.backoff(failures / round)).await;
+            }
+        }
+    }
+
+    async fn session(&self, endpoint: &str) -> Result<Infallible, SessionError> {
+        let Settings { profile, request_timeout, .. } = *self.settings;
+        let connection = Connection::open(endpoint, profile, request_timeout).await?;
+        let mut cursor = self.check(&connection).await?;
+        let mut heads = connection.finalized_heads().await?;
+        tracing::info!(endpoint = redacted(endpoint), genesis = %connection.genesis(), "serai node");
+        self.live.send_modify(|live| {
+            live.connected = true;
+            live.cursor = cursor;
+        });
+        self.connection.send_replace(Some(connection.clone()));
+        loop {
+            let head = connection.head().await?;
+            self.live.send_modify(|live| live.head = Some(head.number));
+            self.catch_up(&connection, &mut cursor, head.number).await?;
+            self.live.send_if_modified(|live| {
+                let had_faults = !live.faults.is_empty();
+                live.faults.clear();
+                had_faults
+            });
+            // The subscription skips blocks after any hiccup, so it only says when to look; and a
+            // subscription that went silent must not stop the clock.
+            loop {
+                match tokio::time::timeout(self.settings.silence, heads.next()).await {
+                    Ok(Some(Ok(header))) if known(cursor, BlockNumber(header.number)) => {}
+                    Ok(Some(Ok(_))) | Err(_) => break,
+                    Ok(Some(Err(error))) => {
+                        let reason = error.to_string();
+                        return Err(EndpointError::StreamEnded { reason }.into());
+                    }
+                    Ok(None) => {
+                        let reason = "the connection closed".to_owned();
+                        return Err(EndpointError::StreamEnded { reason }.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses a chain that isn't the one in the database; remembers it when there is none.
+    async fn check(&self, connection: &Connection) -> Result<Option<SeraiBlock>, SessionError> {
+        let found = connection.genesis();
+        let Some(chain) = self.database.read(tables::chain)? else {
+            self.database.transaction(|transaction| {
+                tables::set_genesis(transaction, found)
+                    .map_err(|source| self.database.error(source))
+            })?;
+            return Ok(None);
+        };
+        let expected = chain.genesis;
+        if expected != found {
+            return Err(EndpointError::WrongGenesis { expected, found }.into());
+        }
+        let Some(cursor) = chain.cursor else { return Ok(None) };
+        let head = connection.head().await?.number;
+        if head < cursor.number {
+            return Err(EndpointError::Behind { head, cursor: cursor.number }.into());
+        }
+        match connection.hash_of(cursor.number).await? {
+            Some(hash) if hash == cursor.hash => Ok(Some(cursor)),
+            Some(found) => Err(diverged(cursor, found).into()),
+            None => Err(EndpointError::NoBlock { number: cursor.number }.into()),
+        }
+    }
+
+    /// Reads and commits every block after the cursor up to `head`.
+    async fn catch_up(
+        &self,
+        connection: &Connection,
+        cursor: &mut Option<SeraiBlock>,
+        head: BlockNumber,
+    ) -> Result<(), SessionError> {
+        let first = cursor.map_or(0, |cursor| cursor.number.0.saturating_add(1));
+        let enabled = self.settings.chains.as_slice();
+        let mut chunks = futures::stream::iter(first..=head.0)
+            .map(|number| chain::block(connection, BlockNumber(number), enabled))
+            .buffered(FETCHED_AT_ONCE)
+            .try_chunks(COMMITTED_AT_ONCE);
+        while let Some(chunk) = chunks.next().await {
+            let (blocks, fault) = match chunk {
+                Ok(blocks) => (blocks, None),
+                Err(TryChunksError(blocks, fault)) => (blocks, Some(fault)),
+            };
+            let (blocks, fault) = follow_on(connection, *cursor, blocks, fault);
+            if let Some(last) = self.commit(&blocks)? {
+                *cursor = Some(last);
+            }
+            if let Some(fault) = fault {
+                return Err(fault.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the blocks' events and the cursor in one transaction, and then lets others know.
+    fn commit(&self, blocks: &[BlockFacts]) -> Result<Option<SeraiBlock>, DatabaseError> {
+        let Some(last) = blocks.last().map(|facts| facts.block) else { return Ok(None) };
+        let incarnation = self.settings.incarnation;
+        let store = |transaction: &rusqlite::Transaction<'_>| {
+            for facts in blocks {
+                for event in &facts.events {
+                    if let Event::KeyGen { set, key_pair, .. } = event {
+                        tables::set_keys(transaction, *set, key_pair)?;
+                    }
+                    record::enqueue(transaction, &self.topic, incarnation, event)?;
+                }
+                if !facts.events.is_empty() || facts.block == last {
+                    let event = Event::SeraiFinalized { block: facts.block };
+                    record::enqueue(transaction, &self.topic, incarnation, &event)?;
+                }
+            }
+            tables::set_cursor(transaction, last)
+        };
+        self.database.transaction(|transaction| {
+            store(transaction).map_err(|source| self.database.error(source))
+        })?;
+        self.waker.wake();
+        let changes_keys =
+            |event: &Event| matches!(event, Event::KeyGen { .. } | Event::NewSet { .. });
+        if blocks.iter().any(|facts| facts.events.iter().any(changes_keys)) {
+            self.keys_changed.notify_one();
+        }
+        self.live.send_modify(|live| {
+            live.cursor = Some(last);
+            for facts in blocks {
+                live.count(&facts.counts);
+            }
+        });
+        metrics::counter!("serai_observation_blocks_total").increment(blocks.len() as u64);
+        metrics::gauge!("serai_observation_cursor").set(last.number.0 as f64);
+        Ok(Some(last))
+    }
+}
+
+fn known(cursor: Option<SeraiBlock>, number: BlockNumber) -> bool {
+    cursor.is_some_and(|cursor| number <= cursor.number)
+}
+
+fn diverged(expected: SeraiBlock, found: serai_messages::BlockHash) -> EndpointError {
+    EndpointError::Diverged { number: expected.number, expected: expected.hash, found }
+}
+
+/// The blocks up to the first that does not follow the one before it, and the fault that ends them.
+fn follow_on(
+    connection: &Connection,
+    mut before: Option<SeraiBlock>,
+    mut blocks: Vec<BlockFacts>,
+    fault: Option<EndpointError>,
+) -> (Vec<BlockFacts>, Option<EndpointError>) {
+    let genesis = connection.genesis();
+    let stray = blocks.iter().enumerate().find_map(|(index, facts)| {
+        let stray = match before {
+            Some(before) if facts.parent != before.hash => diverged(before, facts.parent),
+            None if facts.block.hash != genesis => {
+                EndpointError::WrongGenesis { expected: genesis, found: facts.block.hash }
+            }
+            _ => {
+                before = Some(facts.block);
+                return None;
+            }
+        };
+        Some((index, stray))
+    });
+    match stray {
+        Some((index, stray)) => {
+            blocks.truncate(index);
+            (blocks, Some(stray))
+        }
+        None => (blocks, fault),
+    }
+}

@@ -1,0 +1,54 @@
+//! What happens on Serai becomes records of `{name}-serai`; what is to be said to Serai is
+//! submitted from there.
+//!
+//! ```text
+//!  Serai node ──finalized blocks──▶ follower ──one transaction: cursor, records──▶ `{name}-serai`
+//!      ▲                                                                              │
+//!      └──────bare extrinsic── submitter ◀─"submission"─┬─"txin"─ instructions ◀──────┘
+//! ```
+//!
+//! # Owns
+//! The connection to a Serai node, the cursor (number and hash of the last block that was
+//! published), open submissions, and the count of instructions in and out. The only user of `subxt`.
+//!
+//! # Promises
+//! - Every finalized block from block 0 on is read once and in order; its events and the cursor are
+//!   committed together, so a stop at any moment leaves neither gap nor repeat.
+//! - A block counts only when its header hashes to its hash and its parent is the block before it.
+//! - A chain with another genesis block, or without the stored cursor, is refused.
+//! - An event with an unknown name is counted; a known one that does not decode stops the cursor
+//!   before its block, visible in [`Status`], until it decodes.
+//! - A submission is stored before its record counts as handled, and kept until the chain shows its
+//!   keys or can never accept them.
+//!
+//! # Limits
+//! - Only the enabled coins' events are published. A coin that is enabled later is published from
+//!   the cursor on, not from block 0.
+//! - The node is believed where a header can't prove it: which events a block has, and what is in
+//!   storage. It is the validator's own.
+//! - Instructions are not compared with the `instructions_hash` of their batch: batches are published
+//!   by that hash alone.
+
+mod actor;
+mod chain;
+mod client;
+mod consumer;
+mod decode;
+mod error;
+mod follower;
+mod instructions;
+mod mailbox;
+mod profile;
+mod record;
+mod settings;
+mod status;
+mod submission;
+pub mod tables;
+
+pub use actor::{Actor, new};
+pub use error::{EndpointError, Error, ReadError};
+pub use mailbox::Mailbox;
+pub use profile::{Profile, ProfileError};
+pub use record::enqueue;
+pub use settings::Settings;
+pub use status::{BatchStatus, BlockStatus, BurnStatus, Status, SubmissionStatus};

@@ -1,0 +1,76 @@
+//! What the process is told at its start.
+
+use std::time::Duration;
+
+use serai_bus::OffsetReset;
+use serai_messages::{Coin, Incarnation};
+
+use super::Profile;
+
+/// What the process is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// URLs of Serai nodes (`ws://host:port`), in order of preference; at least one.
+    pub endpoints: Vec<String>,
+    /// What the nodes speak.
+    pub profile: Profile,
+    /// Coins whose events are published.
+    pub chains: Vec<Coin>,
+    /// This instance's incarnation, for the records that it writes.
+    pub incarnation: Incarnation,
+    /// Where the consumers begin to read `{name}-serai` when they have no position yet.
+    pub reset: OffsetReset,
+    /// Time without a block from the node's subscription after which the finalized head is asked
+    /// for.
+    pub silence: Duration,
+    /// Longest wait for an answer of the node.
+    pub request_timeout: Duration,
+    /// Pause after all endpoints have failed once; doubles with each further round.
+    pub backoff_min: Duration,
+    /// Longest pause.
+    pub backoff_max: Duration,
+    /// Longest wait for a submitted extrinsic to be finalized before it is submitted again.
+    pub finality_timeout: Duration,
+}
+
+impl Settings {
+    /// Settings with the times that suit Serai's blocks (6 s).
+    pub fn new(
+        endpoints: Vec<String>,
+        profile: Profile,
+        chains: Vec<Coin>,
+        incarnation: Incarnation,
+    ) -> Self {
+        Self {
+            endpoints,
+            profile,
+            chains,
+            incarnation,
+            reset: OffsetReset::Earliest,
+            silence: Duration::from_secs(12),
+            request_timeout: Duration::from_secs(20),
+            backoff_min: Duration::from_millis(250),
+            backoff_max: Duration::from_secs(5),
+            finality_timeout: Duration::from_secs(120),
+        }
+    }
+
+    /// Pause after the `failures`-th failure in a row (from 1).
+    pub(super) fn backoff(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        self.backoff_min.saturating_mul(1 << doublings).min(self.backoff_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_its_cap() {
+        let settings = Settings::new(Vec::new(), Profile::Serai, Vec::new(), Incarnation(1));
+        let pauses: Vec<_> =
+            [0, 1, 2, 3, 6, u32::MAX].map(|n| settings.backoff(n).as_millis()).into();
+        assert_eq!(pauses, [250, 250, 500, 1000, 5000, 5000]);
+    }
+}
