@@ -392,13 +392,20 @@ pub enum PeerMessage {
         /// [`SignedStatement::digest`] of each member's statement, in the members' order.
         digests: Vec<[u8; 32]>,
     },
-    /// A member's signed statement, shown because somebody reported another digest for it, or because
-    /// somebody has not received it.
+    /// A member's signed statement as the sender received it first, shown because somebody reported
+    /// another digest for it, or because somebody has not received it.
     Disclosure {
         /// Attempt.
         id: KeygenId,
         /// The statement.
         statement: Enclosed,
+    },
+    /// Statements that together prove somebody's fault, whichever of them the sender received first.
+    Evidence {
+        /// Attempt.
+        id: KeygenId,
+        /// At most two.
+        statements: Vec<Enclosed>,
     },
     /// The sender cannot go on without these members' statements. Who holds one discloses it to the
     /// sender; a share to the sender is disclosed to all by the one who owes it.
@@ -492,6 +499,7 @@ impl PeerMessage {
             | PeerMessage::Commitments { id, .. }
             | PeerMessage::Agreement { id, .. }
             | PeerMessage::Disclosure { id, .. }
+            | PeerMessage::Evidence { id, .. }
             | PeerMessage::Waiting { id, .. }
             | PeerMessage::Share { id, .. }
             | PeerMessage::Accusation { id, .. }
@@ -512,6 +520,7 @@ impl PeerMessage {
             PeerMessage::Commitments { .. } => "commitments",
             PeerMessage::Agreement { .. } => "agreement",
             PeerMessage::Disclosure { .. } => "disclosure",
+            PeerMessage::Evidence { .. } => "evidence",
             PeerMessage::Waiting { .. } => "waiting",
             PeerMessage::Share { .. } => "share",
             PeerMessage::Accusation { .. } => "accusation",
@@ -529,6 +538,7 @@ impl PeerMessage {
         let (id, kind) = (self.id(), self.kind());
         match self {
             PeerMessage::Disclosure { .. }
+            | PeerMessage::Evidence { .. }
             | PeerMessage::Accusation { .. }
             | PeerMessage::Proof { .. } => None,
             PeerMessage::Agreement { round, .. } => Some(format!("{id}/{kind}/{round:?}")),

@@ -45,21 +45,14 @@ impl Keygen {
             }
             if let Some(held) = self.running.held(conflict.about, slot) {
                 let statement = held.statement.clone();
-                self.disclose_own_too(&statement, out);
+                self.disclose(&statement, out);
             }
         }
         same
     }
 
-    /// Shows a statement to all, once; not the own ones, which all were sent.
-    pub(super) fn disclose(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) {
-        if statement.signer != self.parameters.own {
-            self.disclose_own_too(statement, out);
-        }
-    }
-
     /// Shows a statement to all, once.
-    pub(super) fn disclose_own_too(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) {
+    pub(super) fn disclose(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) {
         if self.running.disclosed.insert(statement.digest()) {
             let statement = Enclosed::new(statement);
             out.push(Effect::Say(PeerMessage::Disclosure { id: self.running.id, statement }));

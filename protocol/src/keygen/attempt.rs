@@ -46,6 +46,7 @@ impl Slot {
             PeerMessage::Waiting { awaited, .. } => Slot::Waiting(*awaited),
             PeerMessage::Agreement { .. }
             | PeerMessage::Disclosure { .. }
+            | PeerMessage::Evidence { .. }
             | PeerMessage::Accusation { .. }
             | PeerMessage::Proof { .. }
             | PeerMessage::AttemptVote { .. } => return None,

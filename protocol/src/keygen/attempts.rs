@@ -10,7 +10,7 @@ use serai_messages::{
     keygen::{KeygenId, PeerMessage},
 };
 
-use super::{Effect, FaultKind, Keygen, Stage, attempt::Running, receive::verified};
+use super::{Effect, Fault, FaultKind, Keygen, Stage, attempt::Running, receive::verified};
 
 /// Votes of one validator that are kept, the highest numbers.
 const MAX_VOTES_PER_VALIDATOR: usize = 4;
@@ -239,6 +239,14 @@ impl Keygen {
     ) {
         let quick = removed == self.running.removed && self.height < Some(self.deadline());
         self.quick_restarts = self.quick_restarts.saturating_sub(usize::from(quick));
+        for accused in removed.iter().copied() {
+            let known = self.running.removed.contains(&accused)
+                || self.faults.iter().any(|fault| fault.accused == accused);
+            if !known {
+                let (attempt, evidence) = (self.running.attempt(), quorum.clone());
+                self.record(Fault { attempt, accused, kind: FaultKind::LeftOut, evidence }, out);
+            }
+        }
         let id = KeygenId { set: self.parameters.set, attempt };
         let Self { parameters, height, .. } = self;
         self.running = Running::new(id, &parameters.validators, removed, parameters.own, *height);

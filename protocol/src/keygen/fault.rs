@@ -74,6 +74,8 @@ pub enum FaultKind {
     },
     /// A preprocess or share of the MuSig signature that does not verify.
     InvalidMusigShare,
+    /// Left out by the votes of others, without a fault that was seen here.
+    LeftOut,
     /// Said nothing until the deadline.
     Silent {
         /// What was missing.
@@ -96,6 +98,7 @@ impl FaultKind {
             FaultKind::WrongKeyPair => "wrong-key-pair",
             FaultKind::InvalidProofShare { .. } => "invalid-proof-share",
             FaultKind::InvalidMusigShare => "invalid-musig-share",
+            FaultKind::LeftOut => "left-out",
             FaultKind::Silent { .. } => "silent",
         }
     }
@@ -131,6 +134,7 @@ impl fmt::Display for FaultKind {
                 write!(f, "sent an invalid share of the {key:?} key's proving signature")
             }
             FaultKind::InvalidMusigShare => f.write_str("sent an invalid share for set_keys"),
+            FaultKind::LeftOut => f.write_str("was left out by the votes of the others"),
             FaultKind::Silent { awaited } => write!(f, "was silent: no {awaited:?}"),
         }
     }

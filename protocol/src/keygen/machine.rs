@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serai_messages::{
-    Attempt, BlockNumber, KeyPair, MAX_VALIDATORS, SignedStatement, ValidatorKey,
+    Attempt, BlockNumber, Enclosed, KeyPair, MAX_VALIDATORS, SignedStatement, ValidatorKey,
     keygen::{CoordinatorMessage, KeygenId, PeerMessage},
     threshold,
 };
@@ -218,12 +218,17 @@ impl Keygen {
                 && self.running.stage < Stage::Confirming;
             // All members have agreed on the commitments, and hold them.
             if !matches!(kind, FaultKind::InvalidCommitments { .. }) {
-                for statement in &evidence {
-                    self.disclose(statement, out);
-                }
+                let id = self.running.id;
+                let statements = evidence.iter().map(Enclosed::new).collect();
+                out.push(Effect::Say(PeerMessage::Evidence { id, statements }));
             }
         }
-        let fault = Fault { attempt, accused, kind, evidence };
+        self.record(Fault { attempt, accused, kind, evidence }, out);
+    }
+
+    /// Records a fault from which nothing more follows.
+    pub(super) fn record(&mut self, fault: Fault, out: &mut Vec<Effect>) {
+        let known = |other: &&Fault| other.accused == fault.accused;
         if self.faults.iter().filter(known).count() < MAX_FAULTS_PER_VALIDATOR {
             self.faults.push(fault.clone());
         }

@@ -19,6 +19,9 @@ const MAX_DEPTH: u8 = 2;
 /// Bytes of one key's part of a message whose size does not grow with the set.
 const MAX_PART_BYTES: usize = 1024;
 
+/// Statements in one [`PeerMessage::Evidence`].
+const MAX_EVIDENCE: usize = 2;
+
 /// What a validator said of an attempt that has not begun here. One attempt per validator: an honest
 /// one that speaks of a later attempt has left the earlier one.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +57,7 @@ fn within_bounds(message: &PeerMessage, n: usize) -> bool {
         PeerMessage::MusigPreprocess { preprocess, .. } => small(preprocess),
         PeerMessage::MusigShare { digests, share, .. } => digests.len() <= n && small(share),
         PeerMessage::AttemptVote { removed, .. } => removed.len() <= n,
+        PeerMessage::Evidence { statements, .. } => statements.len() <= MAX_EVIDENCE,
         PeerMessage::Announcement { .. }
         | PeerMessage::PartySignature { .. }
         | PeerMessage::Disclosure { .. } => true,
@@ -189,6 +193,13 @@ impl Keygen {
         match message {
             PeerMessage::Disclosure { statement: enclosed, .. } => {
                 return self.receive_disclosure(statement, enclosed, position, depth, out);
+            }
+            PeerMessage::Evidence { statements, .. } => {
+                // What is in it speaks for itself, whoever shows it.
+                for inner in statements.iter().filter_map(|enclosed| enclosed.open().ok()) {
+                    self.receive(&inner, depth + 1, out);
+                }
+                return;
             }
             PeerMessage::Accusation { share, key, blame, .. } => {
                 return self.receive_accusation(statement, position, share, *key, blame, out);

@@ -88,7 +88,7 @@ impl Keygen {
         out: &mut Vec<Effect>,
     ) {
         if matches!(slot, Slot::Share(_)) && statement.signer == self.parameters.own {
-            return self.disclose_own_too(statement, out);
+            return self.disclose(statement, out);
         }
         let statement = Enclosed::new(statement);
         out.push(Effect::Tell(to, PeerMessage::Disclosure { id: self.running.id, statement }));

@@ -1,1 +1,141 @@
+//! Members that are silent, to all or to some, and members that come late.
 
+use serai_messages::keygen::PeerMessage;
+
+use crate::world::{ATTEMPT_BLOCKS, START, World};
+
+const ABSENT: usize = 2;
+const VICTIM: usize = 0;
+const KINDS: [&str; 9] = [
+    "announcement",
+    "party-signature",
+    "commitments",
+    "agreement",
+    "share",
+    "proof-preprocess",
+    "proof-share",
+    "musig-preprocess",
+    "musig-share",
+];
+
+fn kind_index(message: &PeerMessage) -> Option<usize> {
+    KINDS.iter().position(|kind| *kind == message.kind())
+}
+
+#[test]
+fn silent_member_is_left_out_of_the_next_attempt() {
+    for count in [4, 7] {
+        for (since, kind) in KINDS.iter().enumerate() {
+            // From this kind on it says nothing, in no attempt.
+            let mut world = World::tampered(count, since as u64, move |from, _, message| {
+                let silent = from == ABSENT
+                    && (kind_index(message).is_none_or(|kind| kind >= since)
+                        || message.id().attempt.0 > 0);
+                (!silent).then(|| message.clone())
+            });
+            world.unheard = Some(ABSENT);
+            world.run(60, |world| world.all_done(0..count));
+            let absent = world.key(ABSENT);
+            assert!(world.published.iter().all(|(removed, _)| *removed == [absent]), "{kind}");
+            for index in (0..count).filter(|index| *index != ABSENT) {
+                let faults = &world.validators[index].faults;
+                assert_eq!(faults.len(), 1, "{kind}: {faults:?}");
+                assert_eq!(faults[0].accused, absent);
+                assert!(["silent", "left-out"].contains(&faults[0].kind.name()));
+                assert_eq!(world.attempt(index), 1);
+            }
+            world.assert_replays();
+        }
+    }
+}
+
+#[test]
+fn what_one_member_misses_the_others_show_it() {
+    for count in [4, 7] {
+        for (seed, kind) in KINDS.iter().enumerate() {
+            let mut world = World::tampered(count, seed as u64, move |from, to, message| {
+                let dropped = (from, to) == (ABSENT, VICTIM) && message.kind() == *kind;
+                (!dropped).then(|| message.clone())
+            });
+            world.run(ATTEMPT_BLOCKS - 2, |world| world.all_done(0..count));
+            assert!(world.published.iter().all(|(removed, _)| removed.is_empty()), "{kind}");
+            for validator in &world.validators {
+                assert_eq!(validator.faults, [], "{kind}");
+            }
+            world.assert_replays();
+        }
+    }
+}
+
+/// Says a share to one member neither at first nor when asked: all see who is silent.
+#[test]
+fn withheld_share_is_the_senders_fault_not_the_recipients() {
+    for count in [4, 7] {
+        let mut world = World::tampered(count, 5, |from, to, message| {
+            let dropped = from == ABSENT
+                && (message.kind() == "share" && to == VICTIM || message.kind() == "disclosure");
+            (!dropped).then(|| message.clone())
+        });
+        world.run(60, |world| world.all_done(0..count));
+        let absent = world.key(ABSENT);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
+        for index in (0..count).filter(|index| *index != ABSENT) {
+            let faults = &world.validators[index].faults;
+            assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
+        }
+    }
+}
+
+#[test]
+fn too_many_silent_are_waited_for_not_removed() {
+    // Of 4, one may be left out; here two are away for two attempts.
+    let mut world = World::new(4, 8);
+    for index in [2, 3] {
+        world.validators[index].off = true;
+    }
+    for _ in 0..2 * ATTEMPT_BLOCKS + 3 {
+        world.settle();
+        world.block();
+    }
+    world.settle();
+    assert!(world.published.is_empty());
+    for index in [2, 3] {
+        world.switch_on(index);
+    }
+    world.run(60, |world| world.all_done(0..4));
+    assert!(world.published.iter().all(|(removed, _)| removed.is_empty()));
+}
+
+#[test]
+fn late_member_catches_up_with_the_running_attempt() {
+    for seed in 0..5 {
+        // A message is lost for good, so that the first attempt fails, while one member is away.
+        let mut world = World::tampered(7, seed, |from, _, message| {
+            let dropped = from == ABSENT && message.id().attempt.0 == 0;
+            (!dropped).then(|| message.clone())
+        });
+        world.validators[5].off = true;
+        for _ in 0..ATTEMPT_BLOCKS + 4 {
+            world.settle();
+            world.block();
+        }
+        world.settle();
+        world.switch_on(5);
+        world.run(80, |world| world.all_done(0..7));
+    }
+}
+
+#[test]
+fn set_that_starts_long_after_its_block_removes_nobody() {
+    let mut world = World::new(4, 11);
+    world.height = START + 10 * ATTEMPT_BLOCKS + 3;
+    world.block();
+    world.validators[3].off = true;
+    for _ in 0..3 {
+        world.settle();
+        world.block();
+    }
+    world.switch_on(3);
+    world.run(4, |world| world.all_done(0..4));
+    assert!(world.published.iter().all(|(removed, _)| removed.is_empty()));
+}

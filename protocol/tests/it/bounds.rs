@@ -1,1 +1,138 @@
+//! What strangers and flooding members can do: nothing.
 
+use proptest::prelude::*;
+use serai_messages::{
+    Attempt, BlockHash, BlockNumber, Enclosed, Participant, SignatureBytes, ValidatorKey,
+    keygen::{KeygenId, PeerMessage, PerKey},
+};
+use serai_protocol::keygen::{Input, InvalidParameters, Keygen};
+
+use crate::world::{SET, World};
+
+#[test]
+fn impossible_sets_are_refused() {
+    let world = World::new(4, 1);
+    let good = world.validators[0].parameters.clone();
+    let with = |change: fn(&mut serai_protocol::keygen::Parameters)| {
+        let mut parameters = good.clone();
+        change(&mut parameters);
+        Keygen::new(parameters).err()
+    };
+    assert_eq!(with(|_| ()), None);
+    assert_eq!(with(|p| p.validators.clear()), Some(InvalidParameters::ValidatorCount(0)));
+    assert_eq!(with(|p| p.attempt_blocks = 0), Some(InvalidParameters::AttemptBlocks));
+    assert_eq!(
+        with(|p| p.own = ValidatorKey([1; 32])),
+        Some(InvalidParameters::NotInSet(ValidatorKey([1; 32])))
+    );
+    let first = good.validators[0];
+    assert_eq!(
+        with(|p| p.validators[1] = p.validators[0]),
+        Some(InvalidParameters::Duplicate(first))
+    );
+}
+
+#[test]
+fn statements_of_strangers_other_chains_and_forgers_do_not_count() {
+    let mut world = World::new(4, 2);
+    world.settle();
+    let good = world.validators[0].log.iter().find_map(|input| match input {
+        Input::Statement(statement) if statement.signer != world.key(0) => Some(statement.clone()),
+        _ => None,
+    });
+    let good = good.unwrap();
+    let fresh = || Keygen::new(world.validators[0].parameters.clone()).unwrap().0;
+    let rejects = |change: &dyn Fn(&mut serai_messages::SignedStatement)| {
+        let mut statement = good.clone();
+        change(&mut statement);
+        let mut keygen = fresh();
+        assert_eq!(keygen.handle(&Input::Statement(statement)), []);
+        keygen.summary().rejected == 1
+    };
+    assert!(!rejects(&|_| ()));
+    assert!(rejects(&|s| s.signature = SignatureBytes([3; 64])));
+    assert!(rejects(&|s| s.signer = ValidatorKey([3; 32])));
+    assert!(rejects(&|s| s.statement.genesis = BlockHash([3; 32])));
+    assert!(rejects(&|s| s.statement.version += 1));
+}
+
+#[test]
+fn statements_of_attempts_to_come_are_bounded_per_sender() {
+    let mut world = World::new(4, 3);
+    let size = |world: &World| format!("{:?}", world.validators[0].keygen).len();
+    let before = size(&world);
+    let mut after_first = 0;
+    for round in 0..40_u32 {
+        for kind in 0..20_u16 {
+            let id = KeygenId { set: SET, attempt: Attempt(1 + round) };
+            let share = PerKey { ristretto: vec![1; 100], external: vec![2; 100] };
+            let statement = world.sign(1, PeerMessage::Share { id, to: Participant(kind), share });
+            world.input(0, Input::Statement(statement));
+            let removed = Vec::new();
+            let height = BlockNumber(u64::from(kind));
+            let vote = world.sign(1, PeerMessage::AttemptVote { id, removed, height });
+            world.input(0, Input::Statement(vote));
+        }
+        if round == 6 {
+            after_first = size(&world);
+        }
+    }
+    assert!(after_first > before);
+    // Only the faults of its contradicting votes are more, up to their cap.
+    let faults = format!("{:?}", world.validators[0].keygen.summary().faults).len();
+    assert!(size(&world) < after_first + 20 * faults, "{} {after_first}", size(&world));
+    assert!(world.validators[0].keygen.summary().faults.len() <= 16);
+}
+
+#[test]
+fn statements_nested_in_statements_end() {
+    let mut world = World::new(4, 4);
+    let id = KeygenId { set: SET, attempt: Attempt(0) };
+    let mut statement = world.sign(
+        1,
+        PeerMessage::Proof { id, signatures: PerKey { ristretto: vec![], external: vec![] } },
+    );
+    for _ in 0..50 {
+        let enclosed = Enclosed::new(&statement);
+        statement = world.sign(1, PeerMessage::Disclosure { id, statement: enclosed });
+    }
+    assert_eq!(world.validators[0].keygen.handle(&Input::Statement(statement)), []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    /// One member says random things about every stage to everyone, beside its honest part or not:
+    /// the others finish, and accuse no honest member.
+    #[test]
+    fn random_noise_by_one_member_harms_no_other(
+        seed in any::<u64>(),
+        flips in proptest::collection::vec((0_usize..13, 0_usize..4, any::<u8>()), 0..6),
+    ) {
+        const NOISY: usize = 1;
+        let kinds = [
+            "announcement", "party-signature", "commitments", "agreement", "disclosure", "waiting",
+            "share", "accusation", "proof-preprocess", "proof-share", "proof", "musig-preprocess",
+            "musig-share",
+        ];
+        let mut world = World::tampered(4, seed, move |from, to, message| {
+            let hit = flips.iter().find(|(kind, recipient, _)| {
+                from == NOISY && kinds[*kind] == message.kind() && *recipient == to
+            });
+            let Some((_, _, value)) = hit else { return Some(message.clone()) };
+            if value % 4 == 0 {
+                return None;
+            }
+            let mut bytes = serai_messages::encode(message);
+            let position = usize::from(*value) * 7 % (bytes.len() - 10) + 10;
+            bytes[position] ^= 1 << (value % 8);
+            serai_messages::decode(&bytes).ok()
+        });
+        world.run(120, |world| world.all_done([0, 2, 3]));
+        let noisy = world.key(NOISY);
+        for index in [0, 2, 3] {
+            let faults = &world.validators[index].faults;
+            prop_assert!(faults.iter().all(|fault| fault.accused == noisy), "{:?}", faults);
+        }
+        world.assert_replays();
+    }
+}

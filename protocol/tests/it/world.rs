@@ -49,7 +49,7 @@ enum Event {
 }
 
 /// Changes what a validator says to one other; none drops it.
-pub type Tamper = Box<dyn FnMut(usize, usize, &PeerMessage) -> Option<PeerMessage>>;
+type Tamper = Box<dyn FnMut(usize, usize, &PeerMessage) -> Option<PeerMessage>>;
 /// Changes what a validator's processor says.
 pub type TamperProcessor = Box<dyn FnMut(usize, ProcessorMessage) -> Vec<ProcessorMessage>>;
 
@@ -59,15 +59,26 @@ pub struct World {
     queue: Vec<Event>,
     pub rng: ChaCha20Rng,
     pub height: u64,
-    pub tamper: Tamper,
+    tamper: Tamper,
     pub tamper_processor: TamperProcessor,
     /// Attempts whose `set_keys` reached the chain.
     pub published: Vec<(Vec<ValidatorKey>, KeyPair)>,
-    pub inputs: usize,
+    /// One whose `set_keys` gets lost.
+    pub unheard: Option<usize>,
 }
 
 impl World {
+    /// Everybody is honest.
     pub fn new(count: usize, seed: u64) -> Self {
+        Self::tampered(count, seed, |_, _, message| Some(message.clone()))
+    }
+
+    /// What validators say to each other and keep of it passes `tamper` (from, to, message).
+    pub fn tampered(
+        count: usize,
+        seed: u64,
+        tamper: impl FnMut(usize, usize, &PeerMessage) -> Option<PeerMessage> + 'static,
+    ) -> Self {
         let signers: Vec<_> = (0..count)
             .map(|index| {
                 let mut bytes = [7; 32];
@@ -81,11 +92,12 @@ impl World {
             queue: Vec::new(),
             rng: ChaCha20Rng::seed_from_u64(seed),
             height: START,
-            tamper: Box::new(|_, _, message| Some(message.clone())),
+            tamper: Box::new(tamper),
             tamper_processor: Box::new(|_, message| vec![message]),
             published: Vec::new(),
-            inputs: 0,
+            unheard: None,
         };
+        let mut begun = Vec::new();
         for (index, signer) in signers.into_iter().enumerate() {
             let parameters = Parameters {
                 genesis: GENESIS,
@@ -110,24 +122,15 @@ impl World {
                 off: false,
                 waiting: Vec::new(),
             });
-            world.queue.push(Event::Input(index, Input::Height(BlockNumber(START))));
-            world.pending(index, effects);
+            begun.push(effects);
         }
-        world
-    }
-
-    /// Effects of `new` wait as events, for the tampering that a test sets after it.
-    fn pending(&mut self, index: usize, effects: Vec<Effect>) {
-        for effect in effects {
-            let Effect::Say(message) = effect else { panic!("{effect:?}") };
-            let own = self.sign(index, message);
-            self.queue.push(Event::Input(index, Input::Statement(own.clone())));
-            for to in
-                (0..self.validators[index].parameters.validators.len()).filter(|i| *i != index)
-            {
-                self.queue.push(Event::Deliver(to, own.clone()));
+        for (index, effects) in begun.into_iter().enumerate() {
+            world.queue.push(Event::Input(index, Input::Height(BlockNumber(START))));
+            for effect in effects {
+                world.execute(index, effect);
             }
         }
+        world
     }
 
     pub fn key(&self, index: usize) -> ValidatorKey {
@@ -154,7 +157,6 @@ impl World {
             validator.waiting.push(input);
             return;
         }
-        self.inputs += 1;
         validator.log.push(input.clone());
         let effects = validator.keygen.handle(&input);
         validator.effects.extend(effects.iter().cloned());
@@ -168,6 +170,10 @@ impl World {
         for input in std::mem::take(&mut self.validators[index].waiting) {
             self.queue.push(Event::Input(index, input));
         }
+    }
+
+    pub fn has_musig(&self, index: usize) -> bool {
+        !self.validators[index].musig.is_empty()
     }
 
     /// The program ends and starts again: replays its log; MuSig machines are gone.
@@ -186,14 +192,17 @@ impl World {
 
     fn send(&mut self, from: usize, to: usize, message: &PeerMessage, own: &SignedStatement) {
         let Some(said) = (self.tamper)(from, to, message) else { return };
-        let statement = if said == *message { own.clone() } else { self.sign(from, said) };
+        let same = own.statement.body == Body::Keygen(said.clone());
+        let statement = if same { own.clone() } else { self.sign(from, said) };
         self.queue.push(Event::Deliver(to, statement));
     }
 
     fn execute(&mut self, index: usize, effect: Effect) {
         match effect {
             Effect::Say(message) => {
-                let own = self.sign(index, message.clone());
+                // A lie that is told to all is one that the liar keeps to.
+                let kept = (self.tamper)(index, index, &message).unwrap_or(message.clone());
+                let own = self.sign(index, kept);
                 self.queue.push(Event::Input(index, Input::Statement(own.clone())));
                 for to in (0..self.validators.len()).filter(|to| *to != index) {
                     self.send(index, to, &message, &own);
@@ -227,7 +236,9 @@ impl World {
                 let message = musig::set_keys_message(set, &removed, &key_pair);
                 serai_sr25519::verify(&aggregate.0, SUBSTRATE_CONTEXT, &message, &signature.0)
                     .expect("set_keys is signed by all who are not removed");
-                self.published.push((removed, key_pair));
+                if self.unheard != Some(index) {
+                    self.published.push((removed, key_pair));
+                }
             }
             Effect::Fault(fault) => self.validators[index].faults.push(fault),
             Effect::Done(key_pair) => {
@@ -257,7 +268,7 @@ impl World {
                     Err(MusigError::Invalid(accused)) => {
                         Some(Input::MusigInvalidShare { id, accused })
                     }
-                    Err(error) => panic!("{error}"),
+                    Err(MusigError::Other(_)) => Some(Input::MusigLost { id }),
                 }
             }
             MusigRequest::Complete { id, shares } => {
@@ -269,7 +280,7 @@ impl World {
                     Err(MusigError::Invalid(accused)) => {
                         Some(Input::MusigInvalidShare { id, accused })
                     }
-                    Err(error) => panic!("{error}"),
+                    Err(MusigError::Other(_)) => Some(Input::MusigLost { id }),
                 }
             }
         }
