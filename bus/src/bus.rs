@@ -46,6 +46,16 @@ impl Undecodable {
     /// Most bytes of the body that are kept.
     pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+    /// Keeps the body of a record whose headers cannot be told.
+    pub(crate) fn unreadable(reason: &str, body: &[u8]) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            headers: Vec::new(),
+            body: capped(body, Self::MAX_BODY_BYTES).to_vec(),
+            body_bytes: body.len(),
+        }
+    }
+
     /// Keeps what the caps allow.
     pub(crate) fn new<'a>(
         reason: &InvalidRecord,

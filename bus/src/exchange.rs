@@ -239,7 +239,10 @@ pub fn enqueue(
     Ok(())
 }
 
-/// The oldest `limit` records waiting for `topic`, in order.
+/// Most bytes of bodies that [`pending`] returns at once, but for a single larger record.
+const PENDING_BYTES: usize = 4 * 1024 * 1024;
+
+/// The oldest records waiting for `topic`, in order: at most `limit`, fewer when they are large.
 ///
 /// # Errors
 /// SQLite's.
@@ -253,6 +256,7 @@ pub fn pending(
              body
          FROM outbox WHERE topic = ?1 ORDER BY row LIMIT ?2",
     )?;
+    let mut bytes = 0;
     let rows = statement.query_map((topic, limit), |row| {
         Ok(Outgoing {
             row: row.get(0)?,
@@ -270,7 +274,13 @@ pub fn pending(
             },
         })
     })?;
-    rows.collect()
+    rows.take_while(|row| {
+        // A row that fails passes, to be returned as the error.
+        let fits = bytes < PENDING_BYTES;
+        bytes += row.as_ref().map_or(0, |outgoing| outgoing.record.body.len());
+        fits
+    })
+    .collect()
 }
 
 /// Forgets the waiting records of `topic` up to `row`: they are on the bus.

@@ -66,6 +66,11 @@ impl SecurityProtocol {
         }
     }
 
+    /// Whether the connection is encrypted.
+    pub const fn uses_tls(self) -> bool {
+        matches!(self, SecurityProtocol::Ssl | SecurityProtocol::SaslSsl)
+    }
+
     /// Whether a user name and a password are needed.
     pub const fn uses_sasl(self) -> bool {
         matches!(self, SecurityProtocol::SaslPlaintext | SecurityProtocol::SaslSsl)

@@ -2,23 +2,13 @@
 
 use proptest::prelude::*;
 use serai_bus::exchange::{self, Acceptance, Consumer};
-use serai_bus::{Database, DatabaseError, OffsetReset, Position, Start};
+use serai_bus::{OffsetReset, Position, Start};
 use serai_messages::{Coin, Endpoint, Incarnation, IntentId, Sequence};
 
-use crate::setup::{database, record};
+use crate::setup::{change, database, record};
 
 const READER: Consumer<'_> = Consumer { reader: "signature", topic: "alice-btc" };
 const PROCESSOR: Endpoint = Endpoint::Processor(Coin::Btc);
-
-fn change<T>(
-    database: &Database,
-    work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
-) -> T {
-    database
-        .transaction(|transaction| work(transaction).map_err(|e| database.error(e)))
-        .map_err(|error: DatabaseError| error.to_string())
-        .unwrap()
-}
 
 #[test]
 fn reading_starts_after_the_position_or_where_it_is_told() {

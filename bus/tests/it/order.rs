@@ -1,14 +1,14 @@
 //! Records are read in the order in which they were appended, by readers that were there before and
 //! by readers that come later, in the same process and in another.
 
-use serai_bus::{Start, connect};
+use serai_bus::Start;
 
 use crate::setup::{Setup, next, next_record, record};
 
 async fn order(setup: Setup) {
     let mut early = setup.bus.read(&setup.topic, Start::Earliest).await.unwrap();
     // A client of its own: to the bus this is another process.
-    let other = connect(&setup.settings, false).unwrap();
+    let other = setup.apart();
     let mut apart = other.read(&setup.topic, Start::Earliest).await.unwrap();
     let first = setup.bus.append(&setup.topic, &[record(0, 10)]).await.unwrap();
     assert_eq!(next_record(&mut *early).await, record(0, 10));
@@ -35,7 +35,4 @@ fn position(offset: u64, n: u64) -> serai_bus::Position {
     serai_bus::Position { offset, id: Some(record(n, 0).id) }
 }
 
-#[tokio::test]
-async fn embedded() {
-    order(Setup::embedded().await).await;
-}
+contract!(order);
