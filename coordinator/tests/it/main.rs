@@ -3,9 +3,6 @@
 
 mod config;
 mod keys;
-<<<<<<< HEAD
 mod lifecycle;
 mod network;
-=======
 mod observation;
->>>>>>> d123b50 (coordinator: the observation process)
