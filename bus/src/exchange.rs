@@ -200,6 +200,38 @@ pub fn next_sequence(
     Ok(Sequence(sequence.cast_unsigned()))
 }
 
+/// Every consumer of `topic` in this database, with its position; `None` for one that begins anew
+/// ([`forget_position`]).
+///
+/// # Errors
+/// SQLite's.
+pub fn consumers(
+    connection: &Connection,
+    topic: &str,
+) -> rusqlite::Result<Vec<(String, Option<Position>)>> {
+    let mut statement = connection
+        .prepare_cached("SELECT reader FROM positions WHERE topic = ?1 ORDER BY reader")?;
+    let readers = statement.query_map([topic], |row| row.get::<_, String>(0))?;
+    readers
+        .map(|reader| {
+            let reader = reader?;
+            let position = position(connection, Consumer { reader: &reader, topic })?;
+            Ok((reader, position))
+        })
+        .collect()
+}
+
+/// How many records wait to be appended to `topic`.
+///
+/// # Errors
+/// SQLite's.
+pub fn waiting(connection: &Connection, topic: &str) -> rusqlite::Result<u64> {
+    let waiting: i64 =
+        connection
+            .query_row("SELECT count(*) FROM outbox WHERE topic = ?1", [topic], |row| row.get(0))?;
+    Ok(waiting.cast_unsigned())
+}
+
 /// A record waiting to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {

@@ -6,3 +6,4 @@ pub mod core;
 pub mod lifecycle;
 pub mod network;
 pub mod observation;
+pub mod signature;

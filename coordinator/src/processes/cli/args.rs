@@ -29,6 +29,9 @@ struct Arguments {
     /// Print one JSON document
     #[arg(long, global = true)]
     json: bool,
+    /// Stop when standard input ends: for programs that start this one
+    #[arg(long, hide = true)]
+    exit_with_parent: bool,
     #[command(subcommand)]
     command: Option<Verb>,
 }
@@ -137,6 +140,8 @@ pub struct RunArgs {
     pub mode: Mode,
     /// The validator.
     pub name: Name,
+    /// Whether to stop when standard input ends.
+    pub exit_with_parent: bool,
 }
 
 /// A command.
@@ -222,6 +227,7 @@ impl Arguments {
             config_dir: needed(self.config_dir.clone(), "--config_dir <DIR>")?,
             mode: needed(self.mode, "--mode <MODE>")?,
             name: needed(self.name.clone(), "--name <NAME>")?,
+            exit_with_parent: self.exit_with_parent,
         })
     }
 }

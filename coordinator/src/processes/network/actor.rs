@@ -12,6 +12,7 @@ use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, Swarm};
 use serai_bus::Database;
 use serai_messages::{BlockHash, Incarnation, ValidatorKey};
+use serai_sr25519::Signer;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -35,16 +36,15 @@ pub struct Settings {
     /// Where to listen, for example `/ip4/0.0.0.0/udp/4001/quic-v1` and `/ip4/0.0.0.0/tcp/4001`;
     /// port 0 lets the system choose. Without any, peers are only dialed.
     pub listen: Vec<Multiaddr>,
-    /// Genesis hash of the Serai chain.
-    pub genesis: BlockHash,
     /// Pauses and time limits.
     pub timing: Timing,
 }
 
 /// The process, not yet running.
 pub struct Actor {
-    listen: Vec<Multiaddr>,
-    own: Arc<Own>,
+    settings: Settings,
+    signer: Arc<Signer>,
+    incarnation: Incarnation,
     identity: Keypair,
     database: Database,
     commands: mpsc::Receiver<Command>,
@@ -61,7 +61,7 @@ pub struct Actor {
 pub fn new(
     settings: Settings,
     identity: &Zeroizing<[u8; 32]>,
-    signer: serai_sr25519::Signer,
+    signer: Arc<Signer>,
     incarnation: Incarnation,
     database: Database,
 ) -> Result<(Actor, Mailbox, mpsc::Receiver<Inbound>), Error> {
@@ -74,27 +74,28 @@ pub fn new(
     let (inbound, receiver) = mpsc::channel(1);
     let wake = Arc::new(Notify::new());
     let mailbox = Mailbox { commands: sender, wake: Arc::clone(&wake) };
-    let own = Arc::new(Own {
-        genesis: settings.genesis,
-        validator: ValidatorKey(signer.public()),
-        peer: identity.public().to_peer_id(),
-        signer,
-        incarnation,
-        timing: settings.timing,
-    });
-    let listen = settings.listen;
-    Ok((Actor { listen, own, identity, database, commands, wake, inbound }, mailbox, receiver))
+    let actor =
+        Actor { settings, signer, incarnation, identity, database, commands, wake, inbound };
+    Ok((actor, mailbox, receiver))
 }
 
 impl Actor {
-    /// Runs until `shutdown`. Connections are cut; what is not acknowledged is sent again after the
+    /// Runs until `shutdown`, for the Serai chain with this genesis hash. Connections are cut; what is not acknowledged is sent again after the
     /// next start.
     ///
     /// # Errors
     /// [`Error`]: cannot start, the database fails, replaced, or nobody takes what peers say.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+    pub async fn run(self, genesis: BlockHash, shutdown: CancellationToken) -> Result<(), Error> {
+        let own = Arc::new(Own {
+            genesis,
+            validator: ValidatorKey(self.signer.public()),
+            peer: self.identity.public().to_peer_id(),
+            signer: self.signer,
+            incarnation: self.incarnation,
+            timing: self.settings.timing,
+        });
         let mut swarm = swarm::build(self.identity)?;
-        for address in self.listen {
+        for address in self.settings.listen {
             swarm.listen_on(address.clone()).map_err(|error| Error::Listen {
                 address: address.to_string(),
                 reason: error.to_string(),
@@ -102,7 +103,7 @@ impl Actor {
         }
         let (events_sender, events) = mpsc::channel(LINK_EVENTS);
         let running = Running {
-            own: self.own,
+            own,
             database: self.database,
             swarm,
             peers: Peers::default(),

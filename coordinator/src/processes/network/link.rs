@@ -75,7 +75,7 @@ pub(super) struct Own {
     pub(super) genesis: BlockHash,
     pub(super) validator: ValidatorKey,
     pub(super) peer: PeerId,
-    pub(super) signer: serai_sr25519::Signer,
+    pub(super) signer: Arc<serai_sr25519::Signer>,
     pub(super) incarnation: Incarnation,
     pub(super) timing: Timing,
 }

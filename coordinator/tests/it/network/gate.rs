@@ -174,15 +174,15 @@ async fn a_peer_on_another_chain_is_refused_by_both() {
     let bob = b.start().await;
     bob.stop();
     let database = Database::open(&b.database_path(), &[tables::MIGRATION]).unwrap();
-    let settings =
-        Settings { listen: Vec::new(), genesis: BlockHash([8; 32]), timing: Timing::default() };
+    let settings = Settings { listen: Vec::new(), timing: Timing::default() };
     let (actor, mailbox, _inbound) =
-        network::new(settings, &b.identity, b.signer(), Incarnation(1), database).unwrap();
+        network::new(settings, &b.identity, Arc::new(b.signer()), Incarnation(1), database)
+            .unwrap();
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(actor.run(stop))
+        runtime.unwrap().block_on(actor.run(BlockHash([8; 32]), stop))
     });
     let dial_only = Multiaddr::empty().with_p2p(b.peer_id()).unwrap();
     let known = Peer { validator: b.key(), name: None, addresses: vec![dial_only] };

@@ -7,6 +7,7 @@ mod replaced;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::{Database, DatabaseError};
@@ -101,16 +102,20 @@ impl Validator {
     async fn start_as(&mut self, signer: Signer) -> Node {
         let key = ValidatorKey(signer.public());
         let database = Database::open(&self.database_path(), &[tables::MIGRATION]).unwrap();
-        let settings =
-            Settings { listen: self.listen.clone(), genesis: GENESIS, timing: self.timing };
-        let (actor, mailbox, inbound) =
-            network::new(settings, &self.identity, signer, self.incarnation, database.clone())
-                .unwrap();
+        let settings = Settings { listen: self.listen.clone(), timing: self.timing };
+        let (actor, mailbox, inbound) = network::new(
+            settings,
+            &self.identity,
+            Arc::new(signer),
+            self.incarnation,
+            database.clone(),
+        )
+        .unwrap();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(actor.run(stop))
+            runtime.unwrap().block_on(actor.run(GENESIS, stop))
         });
         let wanted = self.listen.len();
         let listening = eventually("the process listens", async || {

@@ -1,0 +1,256 @@
+//! The one place that wires the processes, readable in start order: core, lifecycle, observation,
+//! network, signature, cli. They stop in reverse.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serai_bus::{Bus, BusError, DatabaseError};
+use serai_messages::{Incarnation, Name, Topic};
+use tokio_util::sync::CancellationToken;
+
+use crate::answers::Answering;
+use crate::processes::cli::Telemetry;
+use crate::processes::core::config::{self, Config, Mode};
+use crate::processes::core::keys::{KeyError, Keys};
+use crate::processes::core::status::{Board, State, Step};
+use crate::processes::core::store::{self, StoreError};
+use crate::processes::core::task::{Scope, StartError};
+use crate::processes::{cli, lifecycle, network, observation, signature};
+use crate::publishing::Publishers;
+
+/// Time that each process has to stop.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Pause before the bus is tried again at the start.
+const BUS_RETRY: Duration = Duration::from_secs(2);
+
+/// Why the coordinator could not start, or ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder or its database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A key is missing or unreadable.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The bus cannot be used.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// A thread could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The processors' settings could not be written.
+    #[error(transparent)]
+    Lifecycle(#[from] lifecycle::LifecycleError),
+    /// The network process could not be made.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// A process ended.
+    #[error("{0}")]
+    Ended(crate::processes::core::task::Ended),
+}
+
+/// Runs the coordinator until `shutdown` completes, then drains it.
+///
+/// # Errors
+/// [`Error`]: what stopped it, in one sentence.
+pub async fn run(
+    config: Config,
+    name: Name,
+    telemetry: Telemetry,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    // Held until everything has stopped: one coordinator per data folder.
+    let lock = store::lock(&config.general.data_dir)?;
+    let mut scope = Scope::default();
+    let asked_at_prompt = CancellationToken::new();
+    let running = async {
+        start(config, name, telemetry, asked_at_prompt.clone(), &mut scope).await?;
+        tokio::select! {
+            () = asked_at_prompt.cancelled() => Ok(()),
+            ended = scope.ended() => Err(Error::Ended(ended)),
+        }
+    };
+    let ended = tokio::select! {
+        () = shutdown => Ok(()),
+        ended = running => ended,
+    };
+    stop(&mut scope).await;
+    drop(lock);
+    tracing::info!("stopped");
+    ended
+}
+
+async fn stop(scope: &mut Scope) {
+    for late in scope.stop(STOP_DEADLINE).await.err().unwrap_or_default() {
+        tracing::error!("{late}");
+    }
+}
+
+async fn start(
+    config: Config,
+    name: Name,
+    telemetry: Telemetry,
+    stop: CancellationToken,
+    scope: &mut Scope,
+) -> Result<(), Error> {
+    let coins = config.chains.enabled.clone();
+    let production = config.mode == Mode::Production;
+
+    // Core: state, keys, bus.
+    let board = Board::new(&coins);
+    board.set(Step::CheckConfiguration, State::Ok);
+    let keys = Keys::load(&config, &name)?.keys;
+    board.set(Step::LoadKeys, State::Ok);
+    let migrations =
+        [observation::tables::MIGRATION, network::tables::MIGRATION, signature::MIGRATION];
+    let database = store::open(&config.general.data_dir, &migrations)?;
+    let incarnation = store::incarnation(&database)?;
+    let bus = serai_bus::connect(&config.kafka, production)?;
+    let topics: Vec<Topic> = [Topic::Serai, Topic::Public, Topic::DeadLetter]
+        .into_iter()
+        .chain(coins.iter().map(|coin| Topic::Chain(*coin)))
+        .collect();
+    create_topics(bus.as_ref(), &name, &topics).await?;
+    let mut publishers = Publishers::new(&bus, &database, &name, &topics);
+    tracing::info!(%name, validator = %keys.public(), %incarnation, "coordinator starts");
+
+    let own = publishers.take([Topic::Public, Topic::DeadLetter]);
+    scope.start("core", move |token| own.run(token))?;
+
+    // Lifecycle: the processors.
+    lifecycle::Actor::write_bus_settings(&config)?;
+    let plans = lifecycle::plans(&config, &name, &keys.processors);
+    let (actor, lifecycle) = lifecycle::new(plans, board.clone());
+    scope.start("lifecycle", move |token| actor.run(token))?;
+
+    // Observation: Serai.
+    let (actor, observation) = observation::new(
+        observation_settings(&config, incarnation),
+        &name,
+        Arc::clone(&bus),
+        database.clone(),
+        publishers.waker(Topic::Serai),
+    );
+    let own = publishers.take([Topic::Serai]);
+    scope.start("observation", move |token| own.beside(actor.run(token)))?;
+
+    // Network: the other validators.
+    let genesis = observation.clone();
+    let (actor, network, inbound) = network::new(
+        network::Settings { listen: config.network.listen.clone(), timing: Default::default() },
+        &keys.identity,
+        Arc::clone(&keys.validator),
+        incarnation,
+        database.clone(),
+    )?;
+    scope.start("network", move |token| async move {
+        tokio::select! {
+            () = token.cancelled() => Ok(()),
+            genesis = genesis.genesis() => match genesis {
+                Ok(genesis) => actor.run(genesis, token.clone()).await,
+                // Observation tells why it ended.
+                Err(_) => Ok(()),
+            },
+        }
+    })?;
+
+    // Signature: the ceremonies.
+    let surroundings = signature::Surroundings {
+        bus: Arc::clone(&bus),
+        database: database.clone(),
+        board: board.clone(),
+        wakers: publishers.wakers(),
+        observation: observation.clone(),
+        network: network.clone(),
+        inbound,
+        lifecycle: lifecycle.clone(),
+    };
+    let settings = signature_settings(&config, &name);
+    let validator = keys.public();
+    let (actor, signature) = signature::new(settings, keys, incarnation, surroundings);
+    let own = publishers.take(coins.iter().map(|coin| Topic::Chain(*coin)));
+    scope.start("signature", move |token| own.beside(actor.run(token)))?;
+
+    // Cli: whoever asks.
+    let answers = Answering {
+        name: name.clone(),
+        validator,
+        incarnation,
+        coins,
+        board: board.clone(),
+        bus,
+        database,
+        lifecycle,
+        observation,
+        network,
+        signature,
+    };
+    let settings = cli::Settings {
+        name,
+        data_dir: config.general.data_dir.clone(),
+        http: config.http.listen,
+        prompt: true,
+        stop,
+    };
+    scope.start("cli", move |token| async move {
+        let (actor, _) = cli::new(settings, Arc::new(answers), board, telemetry)?;
+        actor.run(token).await
+    })?;
+    Ok(())
+}
+
+/// Creates the topics, waiting for the bus as long as it takes.
+async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(), BusError> {
+    let names: Vec<String> = topics.iter().map(|topic| topic.full_name(name)).collect();
+    loop {
+        match bus.create_topics(&names).await {
+            Err(BusError::Unavailable { bus, reason }) => {
+                tracing::warn!(bus, reason, "waiting for the bus");
+                tokio::time::sleep(BUS_RETRY).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn observation_settings(config: &Config, incarnation: Incarnation) -> observation::Settings {
+    let profile = match config.observation.profile {
+        config::Profile::Development => observation::Profile::Development,
+        config::Profile::Serai => observation::Profile::Serai,
+    };
+    let mut settings = observation::Settings::new(
+        config.observation.endpoints.clone(),
+        profile,
+        config.chains.enabled.clone(),
+        incarnation,
+    );
+    settings.reset = config.kafka.offset_reset;
+    settings
+}
+
+fn signature_settings(config: &Config, name: &Name) -> signature::Settings {
+    let members = config.network.members.iter().filter_map(|(name, member)| {
+        Some(network::Peer {
+            validator: member.validator?,
+            name: Some(name.to_string()),
+            addresses: member.addresses.clone(),
+        })
+    });
+    let pinned = config
+        .processors
+        .iter()
+        .filter_map(|(coin, processor)| processor.pinned_key.map(|key| (*coin, key)));
+    signature::Settings {
+        name: name.clone(),
+        coins: config.chains.enabled.clone(),
+        attempt_blocks: config.protocol.attempt_blocks.into(),
+        offset_reset: config.kafka.offset_reset,
+        pinned: pinned.collect(),
+        members: members.collect(),
+    }
+}

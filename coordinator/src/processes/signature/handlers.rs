@@ -1,0 +1,351 @@
+//! What the actor does with each kind of thing that it is told.
+
+use std::time::Duration;
+
+use rusqlite::Transaction;
+use serai_bus::{DeadLetter, Delivered, exchange};
+use serai_messages::keygen::ProcessorMessage;
+use serai_messages::observation::{Event, SetMember};
+use serai_messages::{BlockNumber, Coin, Endpoint, SessionId, ValidatorSet, decode};
+use serai_protocol::keygen::Input;
+
+use super::actor::{Error, READER, Running};
+use super::conversation::Incoming;
+use super::intake::{self, Accepted, Read};
+use super::sessions::Wake;
+use super::tables;
+use crate::processes::core::keys;
+use crate::processes::core::status::{State, Step};
+use crate::processes::network;
+use crate::processes::observation::ReadError;
+
+/// Pause before the node is asked again.
+const NODE_RETRY: Duration = Duration::from_millis(500);
+
+impl Running {
+    /// A record of any topic.
+    pub(super) async fn handle_read(&mut self, read: Read) -> Result<(), Error> {
+        let Read { topic, delivered } = read;
+        if topic == self.serai_topic {
+            return self.handle_serai(&delivered).await;
+        }
+        let coin = self.conversations.values().find(|c| c.topic == topic).map(|c| c.coin);
+        match coin {
+            Some(coin) => self.handle_conversation(coin, &delivered).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A record of `{name}-{chain}`.
+    async fn handle_conversation(
+        &mut self,
+        coin: Coin,
+        delivered: &Delivered,
+    ) -> Result<(), Error> {
+        let Some(topic) = self.conversations.get(&coin).map(|c| c.topic.clone()) else {
+            return Ok(());
+        };
+        let consumer = exchange::Consumer { reader: READER, topic: &topic };
+        let database = self.surroundings.database.clone();
+        let mut wake = Wake::default();
+        database.transaction(|transaction| {
+            let bad = match intake::accept(transaction, consumer, delivered)? {
+                Accepted::Drop => None,
+                Accepted::Bad(reason) => Some(reason),
+                Accepted::Record(record) => {
+                    let read = self.conversations.get(&coin).map(|c| c.read(record));
+                    match read {
+                        None => None,
+                        Some(Ok(incoming)) => {
+                            self.handle_incoming(transaction, coin, incoming, &mut wake)?
+                        }
+                        Some(Err(unreadable)) => Some(unreadable.to_string()),
+                    }
+                }
+            };
+            if let Some(reason) = bad {
+                self.put_aside(transaction, consumer, delivered, &reason, &mut wake)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.wake(wake).await?;
+        self.unpark().await
+    }
+
+    /// What a processor said. Returns the reason when it is to be put aside.
+    fn handle_incoming(
+        &mut self,
+        transaction: &Transaction<'_>,
+        coin: Coin,
+        incoming: Incoming,
+        wake: &mut Wake,
+    ) -> Result<Option<String>, Error> {
+        match incoming {
+            Incoming::Heartbeat(heartbeat) => {
+                tracing::trace!(%coin, pid = heartbeat.pid, "heartbeat");
+                self.surroundings.lifecycle.heartbeat(coin);
+            }
+            Incoming::Key(announcement) => {
+                let step = Step::LearnProcessorKey(coin);
+                let board = &self.surroundings.board;
+                let pinned = self.settings.pinned.get(&coin).copied();
+                match keys::observe(transaction, coin, announcement.key, pinned)? {
+                    keys::Trust::Trusted | keys::Trust::FirstSeen => {
+                        board.set(step, State::Ok);
+                        if let Some(conversation) = self.conversations.get_mut(&coin) {
+                            conversation.processor = Some(announcement.key);
+                        }
+                        self.begin_waiting(transaction, coin, wake)?;
+                    }
+                    keys::Trust::Refused { trusted } => {
+                        let reason = format!(
+                            "the {coin} processor announced key {}, but {trusted} is trusted; if \
+                             the change is meant, run `keys accept`",
+                            announcement.key
+                        );
+                        board.set(step, State::Failed(reason.clone()));
+                        return Ok(Some(reason));
+                    }
+                }
+            }
+            Incoming::Keygen(message) => {
+                self.note_proof(transaction, &message, wake)?;
+                let id = SessionId::Keygen(message.id().set);
+                self.apply(transaction, id, Input::Processor(message), wake)?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn put_aside(
+        &self,
+        transaction: &Transaction<'_>,
+        consumer: exchange::Consumer<'_>,
+        delivered: &Delivered,
+        reason: &str,
+        wake: &mut Wake,
+    ) -> Result<(), Error> {
+        let letter = DeadLetter::new(consumer, delivered, reason);
+        let from = Endpoint::Coordinator;
+        letter.enqueue(transaction, &self.settings.name, from, self.incarnation)?;
+        wake.dead_letter = true;
+        Ok(())
+    }
+
+    /// A record of `{name}-serai`.
+    async fn handle_serai(&mut self, delivered: &Delivered) -> Result<(), Error> {
+        let event = delivered.record.as_ref().ok().map(|record| decode::<Event>(&record.body));
+        let mut refused = None;
+        if let Some(Ok(Event::NewSet { set, members, .. })) = &event
+            && self.conversations.contains_key(&set.coin)
+        {
+            refused = self.check_with_node(*set, members).await?;
+        }
+        let database = self.surroundings.database.clone();
+        let topic = self.serai_topic.clone();
+        let consumer = exchange::Consumer { reader: READER, topic: &topic };
+        let mut wake = Wake::default();
+        database.transaction(|transaction| {
+            let bad = match (intake::accept(transaction, consumer, delivered)?, event) {
+                (Accepted::Drop, _) => return Ok(()),
+                (Accepted::Bad(reason), _) => reason,
+                (Accepted::Record(_), Some(Ok(event))) => match refused {
+                    None => return self.handle_event(transaction, event, &mut wake),
+                    Some(reason) => reason,
+                },
+                (Accepted::Record(_), Some(Err(error))) => error.to_string(),
+                (Accepted::Record(_), None) => "record has no body".to_owned(),
+            };
+            self.put_aside(transaction, consumer, delivered, &bad, &mut wake)
+        })?;
+        self.wake(wake).await?;
+        self.unpark().await
+    }
+
+    /// SEED, start-up: the validators read from the topic are checked against the node. Returns the
+    /// reason when they are not the same. Waits for the node: without it nothing could begin.
+    async fn check_with_node(
+        &self,
+        set: ValidatorSet,
+        members: &[SetMember],
+    ) -> Result<Option<String>, Error> {
+        let step = Step::ReadValidators(set.coin);
+        let board = &self.surroundings.board;
+        loop {
+            match self.surroundings.observation.set_members(set).await {
+                Ok(on_node) if on_node != members => {
+                    let reason = format!(
+                        "the validators of {set} on {} are not those that the Serai node gives; \
+                         check who else writes to the topic",
+                        self.serai_topic
+                    );
+                    board.set(step, State::Failed(reason.clone()));
+                    return Ok(Some(reason));
+                }
+                // The node keeps the members of the latest set only.
+                Ok(_) | Err(ReadError::NotLatest { .. }) => {
+                    board.set(step, State::Ok);
+                    return Ok(None);
+                }
+                Err(ReadError::Stopped) => return Err(Error::Ended("observation")),
+                Err(error) => {
+                    board.set(step, State::Waiting(error.to_string()));
+                    tokio::time::sleep(NODE_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn handle_event(
+        &mut self,
+        transaction: &Transaction<'_>,
+        event: Event,
+        wake: &mut Wake,
+    ) -> Result<(), Error> {
+        match event {
+            Event::SeraiFinalized { block } => {
+                self.height = self.height.max(block.number);
+                for id in self.sessions.running() {
+                    self.apply(transaction, id, Input::Height(block.number), wake)?;
+                }
+            }
+            Event::NewSet { block, set, members } => {
+                if !self.conversations.contains_key(&set.coin) {
+                    return Ok(());
+                }
+                tables::insert_set(transaction, set, block.number.0, &members)?;
+                wake.members.extend(members);
+                self.begin_waiting(transaction, set.coin, wake)?;
+            }
+            Event::KeyGen { block, set, key_pair } => {
+                tables::insert_vault(transaction, set, &key_pair, block.number.0)?;
+                let state = tables::vault_state(transaction, set)?;
+                let (state, number) = (state.as_deref().unwrap_or("confirmed"), block.number.0);
+                self.feed.vault(transaction, set, Some(&key_pair), state, number)?;
+                wake.public = true;
+                let id = SessionId::Keygen(set);
+                self.surroundings.board.set(Step::GenesisVault(set.coin), State::Ok);
+                self.apply(transaction, id, Input::KeyGen { key_pair }, wake)?;
+            }
+            Event::AcceptedHandover { block, set } => {
+                tables::hand_over(transaction, set)?;
+                self.feed.vault(transaction, set, None, "in use", block.number.0)?;
+                wake.public = true;
+            }
+            Event::SetRetired { block, set } => {
+                tables::retire(transaction, set)?;
+                self.feed.vault(transaction, set, None, "retired", block.number.0)?;
+                wake.public = true;
+            }
+            // Observation's own consumers handle these.
+            Event::ParticipantRemoved { .. }
+            | Event::SetKeys { .. }
+            | Event::BatchExecuted { .. }
+            | Event::Burn { .. }
+            | Event::ExternalFinalized { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Begins the key generations that only waited for the processor's key.
+    fn begin_waiting(
+        &mut self,
+        transaction: &Transaction<'_>,
+        coin: Coin,
+        wake: &mut Wake,
+    ) -> Result<(), Error> {
+        let Some(conversation) = self.conversations.get(&coin) else { return Ok(()) };
+        if conversation.processor.is_none() {
+            return Ok(());
+        }
+        for known in tables::sets_without_session(transaction, coin)? {
+            let own = self.sessions.own();
+            if known.members.iter().any(|member| member.validator == own) {
+                let height = self.height.max(BlockNumber(known.block));
+                self.sessions.begin(transaction, &known, height, conversation, wake)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        transaction: &Transaction<'_>,
+        id: SessionId,
+        input: Input,
+        wake: &mut Wake,
+    ) -> Result<(), Error> {
+        let SessionId::Keygen(set) = id;
+        if let Some(conversation) = self.conversations.get(&set.coin) {
+            self.sessions.apply(transaction, id, conversation, input, wake)?;
+        }
+        Ok(())
+    }
+
+    /// Proven keys go to the public feed, where anybody can verify them.
+    fn note_proof(
+        &mut self,
+        transaction: &Transaction<'_>,
+        message: &ProcessorMessage,
+        wake: &mut Wake,
+    ) -> Result<(), Error> {
+        if let ProcessorMessage::Proven { id, key_pair, signatures } = message
+            && let Some(party) = self.sessions.party(*id)
+        {
+            self.feed.proven(transaction, *id, party, key_pair, signatures)?;
+            wake.public = true;
+        }
+        Ok(())
+    }
+
+    /// Statements of a peer, in its order. Those of a session that this validator has not read from
+    /// Serai yet wait here, unacknowledged; those of sessions that have ended are dropped.
+    pub(super) async fn handle_inbound(&mut self, inbound: network::Inbound) -> Result<(), Error> {
+        let network::Inbound { from, incarnation, statements, accepted } = inbound;
+        let database = self.surroundings.database.clone();
+        let mut wake = Wake::default();
+        let mut statements = statements.into_iter().peekable();
+        let last = database.transaction(|transaction| {
+            let mut last = None;
+            while let Some((sequence, statement)) = statements
+                .next_if(|(_, statement)| self.is_known(statement.statement.body.session()))
+            {
+                let acceptance = network::tables::accept(transaction, from, incarnation, sequence)?;
+                if acceptance == network::tables::Acceptance::New {
+                    let id = statement.statement.body.session();
+                    self.apply(transaction, id, Input::Statement(statement), &mut wake)?;
+                }
+                last = Some(sequence);
+            }
+            Ok::<_, Error>(last)
+        })?;
+        self.wake(wake).await?;
+        if statements.peek().is_none() {
+            // The network process tells the peer; when it has ended there is nobody to tell.
+            if let Some(last) = last {
+                let _ = accepted.send(last);
+            }
+            return Ok(());
+        }
+        let statements = statements.collect();
+        let rest = network::Inbound { from, incarnation, statements, accepted };
+        self.parked.insert(from, rest);
+        Ok(())
+    }
+
+    /// A session of a coin that is not enabled here counts as known: nothing will ever come of it.
+    fn is_known(&self, id: SessionId) -> bool {
+        let SessionId::Keygen(set) = id;
+        !self.conversations.contains_key(&set.coin)
+            || self.sessions.is_running(id)
+            || self.sessions.has_ended(id)
+    }
+
+    /// Looks at parked statements again after something else has happened.
+    async fn unpark(&mut self) -> Result<(), Error> {
+        for (_, inbound) in std::mem::take(&mut self.parked) {
+            self.handle_inbound(inbound).await?;
+        }
+        Ok(())
+    }
+}

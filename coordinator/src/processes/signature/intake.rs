@@ -1,0 +1,135 @@
+//! Reading topics: one task per topic, one bounded queue into the actor.
+
+use std::sync::Arc;
+
+use rusqlite::Transaction;
+use serai_bus::{
+    Bus, BusError, Database, Delivered, OffsetReset, SubscribeError, Subscription, exchange,
+};
+use serai_messages::{Endpoint, Record};
+use tokio::sync::mpsc;
+
+use crate::processes::core::status::{Board, State};
+
+/// Records read ahead of handling, over all topics; reading waits when it is full.
+const QUEUE: usize = 32;
+
+/// A record and its topic.
+#[derive(Debug)]
+pub struct Read {
+    /// Full name of the topic.
+    pub topic: String,
+    /// The record.
+    pub delivered: Delivered,
+}
+
+/// What reading of several topics brings. Dropping it ends the reading.
+pub struct Intake {
+    reads: mpsc::Receiver<Read>,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+impl Intake {
+    /// Reads `topics` from where `reader` stands on each.
+    pub fn new(
+        bus: Arc<dyn Bus>,
+        database: Database,
+        board: Board,
+        topics: impl Iterator<Item = String>,
+        reader: &'static str,
+        offset_reset: OffsetReset,
+    ) -> Self {
+        let (sender, reads) = mpsc::channel(QUEUE);
+        let mut tasks = tokio::task::JoinSet::new();
+        for topic in topics {
+            let (bus, database, board) = (Arc::clone(&bus), database.clone(), board.clone());
+            let sender = sender.clone();
+            tasks.spawn(async move {
+                let reading = read(&bus, &database, &board, reader, &topic, offset_reset, &sender);
+                if let Err(error) = reading.await {
+                    let reason = error.to_string();
+                    tracing::error!(topic, reason, "reading has stopped");
+                    board.report(reader, topic.clone(), State::Failed(reason));
+                }
+            });
+        }
+        Self { reads, tasks }
+    }
+
+    /// The next record of any topic. Cancel safe.
+    ///
+    /// # Errors
+    /// When every topic has stopped for good.
+    pub async fn next(&mut self) -> Result<Read, BusError> {
+        match self.reads.recv().await {
+            Some(read) => Ok(read),
+            None => Err(BusError::Unfit {
+                bus: format!("{} readers", self.tasks.len()),
+                reason: "no topic can be read any more; see `status`".to_owned(),
+            }),
+        }
+    }
+}
+
+async fn read(
+    bus: &Arc<dyn Bus>,
+    database: &Database,
+    board: &Board,
+    reader: &'static str,
+    topic: &str,
+    offset_reset: OffsetReset,
+    sender: &mpsc::Sender<Read>,
+) -> Result<(), SubscribeError> {
+    let consumer = exchange::Consumer { reader, topic };
+    let mut subscription = Subscription::open(bus, database, consumer, offset_reset).await?;
+    board.report(reader, topic, State::Ok);
+    loop {
+        let delivered = subscription.next().await?;
+        // Read ahead of handling by the queue's length: close enough for a lag monitor.
+        subscription.handled(delivered.offset).await;
+        let read = Read { topic: topic.to_owned(), delivered };
+        if sender.send(read).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// What a record is to this consumer.
+#[derive(Debug)]
+pub enum Accepted<'a> {
+    /// New: handle it.
+    Record(&'a Record),
+    /// Written by this coordinator, handled before, or of a replaced sender.
+    Drop,
+    /// No record; for the dead letter.
+    Bad(String),
+}
+
+/// Notes the position and tells what the record is. Own records on `{name}-{chain}` are skipped by
+/// their header; on `{name}-serai` they are what is read.
+///
+/// # Errors
+/// The database's.
+pub fn accept<'a>(
+    transaction: &Transaction<'_>,
+    consumer: exchange::Consumer<'_>,
+    delivered: &'a Delivered,
+) -> rusqlite::Result<Accepted<'a>> {
+    exchange::set_position(transaction, consumer, &delivered.position())?;
+    let record = match &delivered.record {
+        Ok(record) => record,
+        Err(undecodable) => return Ok(Accepted::Bad(undecodable.reason.clone())),
+    };
+    if record.to != Endpoint::Coordinator {
+        return Ok(Accepted::Drop);
+    }
+    let (incarnation, sequence) = (record.incarnation, record.sequence);
+    match exchange::accept(transaction, consumer, record.from, incarnation, sequence)? {
+        exchange::Acceptance::New => Ok(Accepted::Record(record)),
+        exchange::Acceptance::Repeat => Ok(Accepted::Drop),
+        exchange::Acceptance::Replaced => {
+            tracing::warn!(id = %record.id, from = %record.from, %incarnation, "sender was replaced");
+            Ok(Accepted::Drop)
+        }
+    }
+}

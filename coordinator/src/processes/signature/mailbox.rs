@@ -1,0 +1,42 @@
+//! The signature process' verbs. They read its tables, so that a person gets an answer also while
+//! the process waits for something else.
+
+use serai_bus::{Database, DatabaseError};
+use serde_json::Value;
+
+use super::answers;
+
+/// Asks about sessions and vaults. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Mailbox(Database);
+
+impl Mailbox {
+    pub(super) fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// Every session: id, kind, coin, attempt, stage, what it waits for, faults, start, end.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn sessions(&self) -> Result<Value, DatabaseError> {
+        answers::sessions(&self.0)
+    }
+
+    /// One session in full, with faults and their evidence; without an id, every session that is
+    /// not done or has a fault. The inner error says that no session has this id.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn explain(&self, id: Option<&str>) -> Result<Result<Value, String>, DatabaseError> {
+        answers::explain(&self.0, id)
+    }
+
+    /// Every vault: set, both keys, state, block of its `KeyGen`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn vaults(&self) -> Result<Value, DatabaseError> {
+        answers::vaults(&self.0)
+    }
+}
