@@ -1,7 +1,7 @@
 //! The prompt of a coordinator that was started on a terminal.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::DefaultEditor;
@@ -85,7 +85,7 @@ pub(super) fn start(name: &Name, data_dir: &Path, stop: CancellationToken) -> Te
     Terminal { before }
 }
 
-fn run(label: &str, socket: &PathBuf, stop: &CancellationToken) {
+fn run(label: &str, socket: &Path, stop: &CancellationToken) {
     let mut editor = match DefaultEditor::new() {
         Ok(editor) => editor,
         Err(error) => return tracing::warn!(%error, "there is no prompt"),

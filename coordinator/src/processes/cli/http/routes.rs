@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn knows_its_own_names() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:9615", "[::1]:80", "[::1]", "::1"] {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:9615", "[::1]:80", "[::1]"] {
             assert!(is_loopback_host(host), "{host}");
         }
         for host in ["", "example.org", "127.0.0.1.example.org:80", "10.0.0.1", "localhost.x:1"] {
