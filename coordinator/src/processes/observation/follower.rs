@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures::stream::TryChunksError;
 use futures::{StreamExt, TryStreamExt};
 use serai_bus::{Database, DatabaseError, Waker};
-use serai_messages::BlockNumber;
 use serai_messages::observation::{Event, SeraiBlock};
+use serai_messages::{BlockHash, BlockNumber};
 use tokio::sync::{Notify, watch};
 
 use super::chain::{self, BlockFacts};
@@ -16,6 +16,7 @@ use super::client::{Connection, redacted};
 use super::error::{EndpointError, Error};
 use super::status::Live;
 use super::{Settings, record, tables};
+use crate::processes::core::status::State;
 
 /// Blocks that are fetched at the same time while catching up.
 const FETCHED_AT_ONCE: usize = 16;
@@ -66,6 +67,11 @@ impl Follower {
             self.connection.send_replace(None);
             let reason = error.to_string();
             tracing::warn!(endpoint = name, reason, "serai node left");
+            let fact = format!("{name}: {reason}");
+            self.report(match error {
+                EndpointError::Undecodable { .. } => State::Failed(fact),
+                _ => State::Waiting(fact),
+            });
             metrics::counter!("serai_observation_endpoint_failures_total").increment(1);
             self.live.send_modify(|live| {
                 live.connected = false;
@@ -107,11 +113,8 @@ impl Follower {
             let head = connection.head().await?;
             self.live.send_modify(|live| live.head = Some(head.number));
             self.catch_up(&connection, &mut cursor, head.number).await?;
-            self.live.send_if_modified(|live| {
-                let had_faults = !live.faults.is_empty();
-                live.faults.clear();
-                had_faults
-            });
+            self.live.send_modify(|live| live.faults.clear());
+            self.report(State::Ok);
             // The subscription skips blocks after any hiccup, so it only says when to look; and a
             // subscription that went silent must not stop the clock.
             loop {
@@ -129,6 +132,10 @@ impl Follower {
                 }
             }
         }
+    }
+
+    fn report(&self, state: State) {
+        self.settings.board.report("observation", "serai node", state);
     }
 
     /// Refuses a chain that isn't the one in the database; remembers it when there is none.
@@ -175,7 +182,7 @@ impl Follower {
                 Ok(blocks) => (blocks, None),
                 Err(TryChunksError(blocks, fault)) => (blocks, Some(fault)),
             };
-            let (blocks, fault) = follow_on(connection, *cursor, blocks, fault);
+            let (blocks, fault) = follow_on(connection.genesis(), *cursor, blocks, fault);
             if let Some(last) = self.commit(&blocks)? {
                 *cursor = Some(last);
             }
@@ -230,18 +237,17 @@ fn known(cursor: Option<SeraiBlock>, number: BlockNumber) -> bool {
     cursor.is_some_and(|cursor| number <= cursor.number)
 }
 
-fn diverged(expected: SeraiBlock, found: serai_messages::BlockHash) -> EndpointError {
+fn diverged(expected: SeraiBlock, found: BlockHash) -> EndpointError {
     EndpointError::Diverged { number: expected.number, expected: expected.hash, found }
 }
 
 /// The blocks up to the first that does not follow the one before it, and the fault that ends them.
 fn follow_on(
-    connection: &Connection,
+    genesis: BlockHash,
     mut before: Option<SeraiBlock>,
     mut blocks: Vec<BlockFacts>,
     fault: Option<EndpointError>,
 ) -> (Vec<BlockFacts>, Option<EndpointError>) {
-    let genesis = connection.genesis();
     let stray = blocks.iter().enumerate().find_map(|(index, facts)| {
         let stray = match before {
             Some(before) if facts.parent != before.hash => diverged(before, facts.parent),
@@ -261,5 +267,53 @@ fn follow_on(
             (blocks, Some(stray))
         }
         None => (blocks, fault),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn hash(byte: u8) -> BlockHash {
+        BlockHash([byte; 32])
+    }
+
+    /// Block `number`, whose hash ends up as `own`.
+    fn facts(number: u8, parent: u8, own: u8) -> BlockFacts {
+        let block = SeraiBlock { number: BlockNumber(number.into()), hash: hash(own) };
+        BlockFacts { block, parent: hash(parent), events: Vec::new(), counts: BTreeMap::new() }
+    }
+
+    #[test]
+    fn a_block_that_follows_another_one_ends_the_chunk() {
+        let good = || vec![facts(0, 0, 10), facts(1, 10, 11), facts(2, 11, 12)];
+        let (blocks, fault) = follow_on(hash(10), None, good(), None);
+        assert_eq!((blocks.len(), fault.is_some()), (3, false));
+
+        let mut forked = good();
+        forked.insert(2, facts(2, 99, 98));
+        let (blocks, fault) = follow_on(hash(10), None, forked, None);
+        assert_eq!(blocks.len(), 2);
+        let fault = fault.unwrap();
+        assert!(matches!(fault, EndpointError::Diverged { number: BlockNumber(1), .. }), "{fault}");
+
+        let before = SeraiBlock { number: BlockNumber(0), hash: hash(10) };
+        let (blocks, fault) = follow_on(hash(10), Some(before), vec![facts(1, 9, 11)], None);
+        assert!(blocks.is_empty() && fault.unwrap().is_refusal());
+
+        let (blocks, fault) = follow_on(hash(1), None, good(), None);
+        assert!(blocks.is_empty() && fault.unwrap().is_refusal());
+    }
+
+    #[test]
+    fn a_fault_after_good_blocks_stays() {
+        let missing = EndpointError::NoBlock { number: BlockNumber(1) };
+        let blocks = vec![facts(0, 0, 10)];
+        let (blocks, fault) = follow_on(hash(10), None, blocks, Some(missing));
+        assert_eq!(blocks.len(), 1);
+        assert!(matches!(fault, Some(EndpointError::NoBlock { .. })));
     }
 }

@@ -6,6 +6,7 @@ use serai_bus::OffsetReset;
 use serai_messages::{Coin, Incarnation};
 
 use super::Profile;
+use crate::processes::core::status::Board;
 
 /// What the process is told at its start.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub incarnation: Incarnation,
     /// Where the consumers begin to read `{name}-serai` when they have no position yet.
     pub reset: OffsetReset,
+    /// Where the process says how it stands.
+    pub board: Board,
     /// Time without a block from the node's subscription after which the finalized head is asked
     /// for.
     pub silence: Duration,
@@ -47,6 +50,7 @@ impl Settings {
             chains,
             incarnation,
             reset: OffsetReset::Earliest,
+            board: Board::default(),
             silence: Duration::from_secs(12),
             request_timeout: Duration::from_secs(20),
             backoff_min: Duration::from_millis(250),

@@ -21,6 +21,7 @@ use super::client::{AtBlock, Connection, causes};
 use super::error::{EndpointError, Error};
 use super::tables::{self, Submission, SubmissionState};
 use super::{Settings, chain};
+use crate::processes::core::status::State;
 
 /// Submissions that are worked on at the same time; further ones wait for a place.
 const AT_ONCE: usize = 8;
@@ -100,20 +101,21 @@ impl Submitter {
     ) -> Result<Option<Duration>, DatabaseError> {
         let attempts = submission.attempts.saturating_add(1);
         let intent = submission.event.intent();
-        let (state, detail) = match outcome {
+        let (state, detail, shown) = match outcome {
             Outcome::Done(detail) => {
                 tracing::info!(intent, detail, "submission done");
-                (SubmissionState::Done, detail)
+                (SubmissionState::Done, detail, State::Ok)
             }
             Outcome::Failed(detail) => {
                 tracing::error!(intent, detail, "submission failed for good");
-                (SubmissionState::Failed, detail)
+                (SubmissionState::Failed, detail.clone(), State::Failed(detail))
             }
             Outcome::Retry(detail) => {
                 tracing::debug!(intent, detail, attempts, "submission not settled yet");
-                (SubmissionState::Open, detail)
+                (SubmissionState::Open, detail.clone(), State::Waiting(detail))
             }
         };
+        self.settings.board.report("observation", intent, shown);
         self.database.transaction(|transaction| {
             tables::set_submission(transaction, submission.row, state, attempts, &detail)
                 .map_err(|source| self.database.error(source))
