@@ -39,8 +39,8 @@ impl Keygen {
             .collect();
         let same = mismatches.is_empty();
         for conflict in mismatches {
-            let seen = self.running.contradicted.get(&(conflict.about, slot));
-            if seen != Some(&conflict.digest) && !self.running.conflicts.contains(&conflict) {
+            let proven = self.running.contradicted.contains(&(conflict.about, slot));
+            if !proven && !self.running.conflicts.contains(&conflict) {
                 self.running.conflicts.push(conflict);
             }
             if let Some(held) = self.running.held(conflict.about, slot) {

@@ -184,8 +184,8 @@ pub(super) struct Running {
     pub(super) musig_lost: bool,
     pub(super) waiting_said: BTreeSet<Awaited>,
     pub(super) conflicts: Vec<Conflict>,
-    /// A second, different statement that was seen in a slot.
-    pub(super) contradicted: BTreeMap<(usize, Slot), [u8; 32]>,
+    /// Slots in which a member is proven to have said two different things.
+    pub(super) contradicted: BTreeSet<(usize, Slot)>,
     /// Digests of the statements that were disclosed to all.
     pub(super) disclosed: BTreeSet<[u8; 32]>,
     pub(super) accusations: BTreeMap<(usize, usize), Accusation>,
@@ -236,7 +236,7 @@ impl Running {
             musig_lost: false,
             waiting_said: BTreeSet::new(),
             conflicts: Vec::new(),
-            contradicted: BTreeMap::new(),
+            contradicted: BTreeSet::new(),
             disclosed: BTreeSet::new(),
             accusations: BTreeMap::new(),
             failed: false,

@@ -9,7 +9,7 @@ use serai_messages::{
 
 use super::{
     Effect, FaultKind, Keygen, Stage,
-    attempt::{Held, Running, Slot},
+    attempt::{Conflict, Held, Running, Slot},
 };
 
 /// Statements in statements that are opened: a disclosed disclosure proves a contradiction, deeper
@@ -221,7 +221,7 @@ impl Keygen {
         let digest = statement.digest();
         let held = self.running.held(position, slot);
         if held.is_some_and(|held| held.digest == digest)
-            || self.running.contradicted.contains_key(&(position, slot))
+            || self.running.contradicted.contains(&(position, slot))
         {
             return;
         }
@@ -232,11 +232,11 @@ impl Keygen {
         if let Some(held) = held {
             let evidence = vec![held.statement.clone(), statement.clone()];
             let name = statement.statement.body.slot().unwrap_or_default();
-            self.running.contradicted.insert((position, slot), digest);
-            let resolved = |c: &super::attempt::Conflict| {
-                c.about == position && Slot::compared(c.round) == slot && c.digest == digest
-            };
-            self.running.conflicts.retain(|conflict| !resolved(conflict));
+            self.running.contradicted.insert((position, slot));
+            // Who says several things may have said any: nobody's report about it is held against
+            // the reporter.
+            let about_it = |c: &Conflict| c.about == position && Slot::compared(c.round) == slot;
+            self.running.conflicts.retain(|conflict| !about_it(conflict));
             let kind = FaultKind::Equivocation { slot: name };
             return self.fault(statement.signer, kind, evidence, out);
         }

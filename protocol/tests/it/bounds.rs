@@ -99,40 +99,86 @@ fn statements_nested_in_statements_end() {
     assert_eq!(world.validators[0].keygen.handle(&Input::Statement(statement)), []);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-    /// One member says random things about every stage to everyone, beside its honest part or not:
-    /// the others finish, and accuse no honest member.
-    #[test]
-    fn random_noise_by_one_member_harms_no_other(
-        seed in any::<u64>(),
-        flips in proptest::collection::vec((0_usize..13, 0_usize..4, any::<u8>()), 0..6),
-    ) {
-        const NOISY: usize = 1;
-        let kinds = [
-            "announcement", "party-signature", "commitments", "agreement", "disclosure", "waiting",
-            "share", "accusation", "proof-preprocess", "proof-share", "proof", "musig-preprocess",
-            "musig-share",
-        ];
-        let mut world = World::tampered(4, seed, move |from, to, message| {
-            let hit = flips.iter().find(|(kind, recipient, _)| {
-                from == NOISY && kinds[*kind] == message.kind() && *recipient == to
-            });
-            let Some((_, _, value)) = hit else { return Some(message.clone()) };
-            if value % 4 == 0 {
-                return None;
-            }
-            let mut bytes = serai_messages::encode(message);
-            let position = usize::from(*value) * 7 % (bytes.len() - 10) + 10;
-            bytes[position] ^= 1 << (value % 8);
-            serai_messages::decode(&bytes).ok()
+/// Kinds of statements that a noisy member may change or keep back.
+const KINDS: [&str; 14] = [
+    "announcement",
+    "party-signature",
+    "commitments",
+    "agreement",
+    "disclosure",
+    "evidence",
+    "waiting",
+    "share",
+    "accusation",
+    "proof-preprocess",
+    "proof-share",
+    "proof",
+    "musig-preprocess",
+    "musig-share",
+];
+
+/// What is done to one kind of statement to one recipient.
+#[derive(Clone, Debug)]
+struct Noise {
+    from: usize,
+    to: usize,
+    kind: usize,
+    /// 0 keeps it back, others flip a bit.
+    value: u8,
+}
+
+fn noise(noisy: &'static [usize], count: usize) -> impl Strategy<Value = Noise> {
+    (prop::sample::select(noisy), 0..count, 0..KINDS.len(), any::<u8>())
+        .prop_map(|(from, to, kind, value)| Noise { from, to, kind, value })
+}
+
+fn noisy_members_harm_no_other(
+    count: usize,
+    noisy: &[usize],
+    seed: u64,
+    noises: Vec<Noise>,
+) -> Result<(), TestCaseError> {
+    let mut world = World::tampered(count, seed, move |from, to, message| {
+        let hit = noises.iter().find(|noise| {
+            (noise.from, noise.to) == (from, to) && KINDS[noise.kind] == message.kind()
         });
-        world.run(120, |world| world.all_done([0, 2, 3]));
-        let noisy = world.key(NOISY);
-        for index in [0, 2, 3] {
-            let faults = &world.validators[index].faults;
-            prop_assert!(faults.iter().all(|fault| fault.accused == noisy), "{:?}", faults);
+        let Some(Noise { value, .. }) = hit else { return Some(message.clone()) };
+        if value % 4 == 0 {
+            return None;
         }
-        world.assert_replays();
+        let mut bytes = serai_messages::encode(message);
+        let position = usize::from(*value) * 7 % (bytes.len() - 10) + 10;
+        bytes[position] ^= 1 << (value % 8);
+        serai_messages::decode(&bytes).ok()
+    });
+    let honest: Vec<_> = (0..count).filter(|index| !noisy.contains(index)).collect();
+    world.run(160, |world| world.all_done(honest.iter().copied()));
+    let accusable: Vec<_> = noisy.iter().map(|index| world.key(*index)).collect();
+    for index in honest {
+        for fault in &world.validators[index].faults {
+            prop_assert!(accusable.contains(&fault.accused), "{index}: {fault:?}");
+        }
+    }
+    world.assert_replays();
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// The others finish, and accuse nobody else.
+    #[test]
+    fn one_noisy_member_of_four_harms_no_other(
+        seed in any::<u64>(),
+        noises in prop::collection::vec(noise(&[1], 4), 0..8),
+    ) {
+        noisy_members_harm_no_other(4, &[1], seed, noises)?;
+    }
+
+    #[test]
+    fn two_noisy_members_of_seven_harm_no_other(
+        seed in any::<u64>(),
+        noises in prop::collection::vec(noise(&[1, 4], 7), 0..12),
+    ) {
+        noisy_members_harm_no_other(7, &[1, 4], seed, noises)?;
     }
 }

@@ -23,8 +23,8 @@ pub const ATTEMPT_BLOCKS: u64 = 16;
 const GENESIS: BlockHash = BlockHash([9; 32]);
 
 enum MusigState {
-    Signing(MusigSign),
-    Completing(MusigComplete),
+    Signing(Box<MusigSign>),
+    Completing(Box<MusigComplete>),
 }
 
 pub struct Validator {
@@ -253,7 +253,7 @@ impl World {
             MusigRequest::Preprocess { id, members } => {
                 let machine = MusigMachine::new(&validator.signer, SET, &members).unwrap();
                 let (machine, preprocess) = machine.preprocess(&mut self.rng);
-                validator.musig.insert(id, MusigState::Signing(machine));
+                validator.musig.insert(id, MusigState::Signing(Box::new(machine)));
                 Some(Input::MusigPreprocess { id, preprocess })
             }
             MusigRequest::Sign { id, preprocesses, message } => {
@@ -262,7 +262,8 @@ impl World {
                 };
                 match machine.sign(&preprocesses, &message) {
                     Ok((machine, share)) => {
-                        validator.musig.insert(id, MusigState::Completing(machine));
+                        let state = MusigState::Completing(Box::new(machine));
+                        validator.musig.insert(id, state);
                         Some(Input::MusigShare { id, share })
                     }
                     Err(MusigError::Invalid(accused)) => {
