@@ -1,6 +1,7 @@
 //! The process: one loop, whose arms call `handle_*`.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -292,7 +293,10 @@ impl Running {
                 incarnation: active.and_then(|link| link.proven),
                 queued: queue.rows,
                 queued_bytes: queue.bytes,
-                last_seen: state.last_seen,
+                last_seen_ms: state
+                    .last_seen
+                    .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok())
+                    .and_then(|since| u64::try_from(since.as_millis()).ok()),
                 last_error: state.last_error.clone(),
                 counts: super::Counts { dropped: queue.dropped, ..state.counts },
             });

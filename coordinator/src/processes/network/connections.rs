@@ -10,7 +10,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::actor::Running;
-use super::gate::Opened;
+use super::gate::{Denial, Opened};
 use super::link::{self, Event, LinkEnd, Remote, evidence};
 use super::peers::Link;
 use super::proof::Proof;
@@ -165,20 +165,26 @@ impl Running {
         }
         self.close(connection);
         let Some(state) = self.peers.get_mut(&validator) else { return Ok(()) };
-        match &end {
-            LinkEnd::BadProof => state.counts.refused_proofs += 1,
-            LinkEnd::ProofTimeout(_) => state.counts.unfinished_proofs += 1,
-            LinkEnd::RefusedByPeer => state.counts.refusals_of_us += 1,
-            LinkEnd::PeerReplaced { .. } => state.counts.replaced += 1,
-            LinkEnd::Wire(_) => state.counts.violations += 1,
-            LinkEnd::Lost(_) | LinkEnd::Silent(_) | LinkEnd::Slow(_) => {}
+        let counts = &mut state.counts;
+        let refusal = match &end {
+            LinkEnd::BadProof => Some(&mut counts.refused_proofs),
+            LinkEnd::ProofTimeout(_) => Some(&mut counts.unfinished_proofs),
+            LinkEnd::RefusedByPeer => Some(&mut counts.refusals_of_us),
+            LinkEnd::PeerReplaced { .. } => Some(&mut counts.replaced),
+            LinkEnd::Wire(_) => Some(&mut counts.violations),
+            LinkEnd::Lost(_) | LinkEnd::Silent(_) | LinkEnd::Slow(_) => None,
             LinkEnd::Replaced { .. } | LinkEnd::Closed => return Ok(()),
-        }
-        match end {
-            LinkEnd::BadProof | LinkEnd::PeerReplaced { .. } | LinkEnd::Wire(_) => {
-                tracing::warn!(peer = %validator, reason = %end, "peer refused");
+        };
+        match refusal {
+            Some(count) => {
+                *count += 1;
+                // The peer can cause these at will: the log grows with the logarithm of their
+                // number.
+                if count.is_power_of_two() {
+                    tracing::warn!(peer = %validator, count = *count, reason = %end, "refused");
+                }
             }
-            _ => tracing::debug!(peer = %validator, reason = %end, "connection ended"),
+            None => tracing::debug!(peer = %validator, reason = %end, "connection ended"),
         }
         // With another connection at work this is no trouble of the present, and that a connection
         // was lost says less than why.
@@ -237,7 +243,10 @@ fn dial_failure(error: &DialError) -> String {
         DialError::WrongPeerId { obtained, address } => {
             format!("{address} is peer {obtained}: correct its address in [network]")
         }
-        DialError::Denied { cause } => format!("not reached: {cause:?}"),
+        DialError::Denied { cause } => match cause.downcast_ref::<Denial>() {
+            Some(denial) => format!("not reached: {denial}"),
+            None => format!("not reached: {cause}"),
+        },
         other => format!("not reached: {other}"),
     }
 }

@@ -129,16 +129,7 @@ impl Running {
         state.counts.repeats += judged.repeats;
         state.counts.missing += judged.missing;
         if judged.missing > 0 {
-            tracing::warn!(
-                peer = %from, missing = judged.missing,
-                "statements were acknowledged once that this database does not know"
-            );
-        }
-        for refused in &judged.refused {
-            tracing::warn!(
-                peer = %from, sequence = %refused.sequence, reason = refused.reason,
-                "statement put aside"
-            );
+            tracing::debug!(peer = %from, missing = judged.missing, "statements skipped by their sender");
         }
         let Some(last) = judged.fresh.last().map(|(sequence, _)| *sequence) else {
             self.put_aside(from, incarnation, judged.refused, through)?;
@@ -215,8 +206,14 @@ impl Running {
             tables::put_aside(transaction, &refused, from, incarnation, through)
                 .map_err(|source| self.database.error(source))
         })?;
-        if let Some(state) = self.peers.get_mut(&from) {
-            state.counts.refused_statements += refused.len() as u64;
+        let Some(state) = self.peers.get_mut(&from) else { return Ok(()) };
+        for statement in refused {
+            let count = &mut state.counts.refused_statements;
+            *count += 1;
+            if count.is_power_of_two() {
+                let RefusedStatement { sequence, reason, .. } = statement;
+                tracing::warn!(peer = %from, count = *count, %sequence, reason, "statement put aside");
+            }
         }
         Ok(())
     }
@@ -235,9 +232,13 @@ impl Running {
 
     fn violation(&mut self, connection: ConnectionId, what: &str) -> Result<(), Error> {
         if let Some(state) = self.peers.by_connection(connection) {
-            state.counts.violations += 1;
+            let count = &mut state.counts.violations;
+            *count += 1;
+            if count.is_power_of_two() {
+                let peer = state.peer.validator;
+                tracing::warn!(%peer, count = *count, what, "peer broke the protocol");
+            }
             state.last_error = Some(format!("the peer sent {what}"));
-            tracing::warn!(peer = %state.peer.validator, what, "peer broke the protocol");
         }
         self.close(connection);
         Ok(())

@@ -292,3 +292,7 @@ async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, verdict: &[u8
 pub(super) fn evidence(proof: &Proof) -> Vec<u8> {
     encode(proof)
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

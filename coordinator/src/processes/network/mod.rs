@@ -31,6 +31,9 @@
 //! that none starves another. What is over a limit is denied, dropped or put aside, and counted in
 //! [`PeerStatus`].
 //!
+//! Two instances of one incarnation (a copied data folder) are not told apart: restore a copy as a
+//! new incarnation.
+//!
 //! A statement that was acknowledged to a database that was since restored from a backup is gone;
 //! it shows as [`Counts::missing`].
 

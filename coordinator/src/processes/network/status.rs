@@ -1,7 +1,5 @@
 //! What the network process says about itself.
 
-use std::time::SystemTime;
-
 use serai_messages::{Incarnation, ValidatorKey};
 
 use super::gate::Denials;
@@ -40,8 +38,8 @@ pub struct PeerStatus {
     pub queued: u64,
     /// Their bytes.
     pub queued_bytes: u64,
-    /// When a frame of it last arrived.
-    pub last_seen: Option<SystemTime>,
+    /// When a frame of it last arrived, in milliseconds since the Unix epoch.
+    pub last_seen_ms: Option<u64>,
     /// The last thing that went wrong; cleared by a proof that holds.
     pub last_error: Option<String>,
     /// Counts since the start.

@@ -45,6 +45,7 @@ pub(super) fn build(identity: Keypair) -> Result<Swarm<Gate>, Error> {
     let tuned = |config: libp2p::swarm::Config| {
         config
             .with_idle_connection_timeout(IDLE)
+            .with_smart_dial()
             .with_max_negotiating_inbound_streams(STREAMS as usize)
     };
     let gate = |_: &Keypair| Gate::default();

@@ -162,7 +162,7 @@ async fn a_known_peer_that_speaks_before_it_proves_is_refused() {
     let status = alice
         .until("the proof is refused", b.key(), |status| status.counts.refused_proofs == 1)
         .await;
-    assert!(!status.proven && status.last_seen.is_none(), "{status:#?}");
+    assert!(!status.proven && status.last_seen_ms.is_none(), "{status:#?}");
     assert_eq!(status.counts.violations, 0, "the batch was never looked at");
     assert!(alice.inbound.try_recv().is_err());
 }

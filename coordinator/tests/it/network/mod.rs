@@ -2,6 +2,7 @@
 
 mod delivery;
 mod gate;
+mod mesh;
 mod replaced;
 
 use std::collections::BTreeMap;
