@@ -8,8 +8,10 @@ use serai_devchain::runtime::validator_sets::Participants;
 use serai_messages::observation::Event;
 use serai_messages::{Coin, Incarnation, Session, ValidatorSet};
 
+use serai_sr25519::Signer;
+
 use super::proxy::Proxy;
-use super::world::World;
+use super::world::{World, address};
 
 /// Blocks counted by an event that each of them has: that of its timestamp.
 const EACH_BLOCK: &str = "System.ExtrinsicSuccess";
@@ -59,6 +61,11 @@ async fn sets_of_block_zero_have_members_in_storage_order() {
         let members = process.mailbox.set_members(set).await.unwrap();
         let read: Vec<_> = members.iter().map(|member| member.validator.0).collect();
         assert_eq!(read, stored);
+        for member in &members {
+            let own = |signer: &Signer| signer.public() == member.validator.0;
+            let number = 1 + world.signers.iter().position(own).unwrap();
+            assert_eq!(member.addresses, [address(number)]);
+        }
         let events = world.until("both sets", |events| events.len() >= 3).await;
         let mut coins = Vec::new();
         for event in &events {

@@ -2,6 +2,7 @@
 
 use serai_coordinator::processes::observation::{Error, Status};
 use serai_devchain::{Finality, RpcServer};
+use serai_messages::observation::Event;
 use serai_sr25519::Signer;
 use serde_json::Value;
 
@@ -41,13 +42,15 @@ async fn another_chain_is_refused_in_words() {
     world.author(3);
     let process = world.observe(&[server.url()]);
     process.until_block(3).await;
+    let third =
+        |event: &Event| matches!(event, Event::SeraiFinalized { block } if block.number.0 == 3);
+    let before = world.until("block 3", |events| events.iter().any(third)).await;
     process.stop().await;
 
     let folder = tempfile::tempdir().unwrap();
     let others: Vec<_> = [9, 10].map(|seed| Signer::from_seed(&[seed; 32]).unwrap()).into();
     let other = chain(folder.path(), &others, Finality::Lag(0));
     let wrong = RpcServer::start(other, "127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let before = world.events().await;
     let error = world.observe(&[wrong.url()]).ended().await;
     assert!(matches!(error, Error::OtherChain { .. }), "{error}");
     let sentence = error.to_string();

@@ -17,7 +17,7 @@ use super::submission::{key_pair, members, signed};
 use super::world::World;
 
 /// A batch of one transfer to `to`, signed by the vault.
-fn batch(vault: &Signer, id: u32, to: [u8; 32], amount: u64) -> Vec<u8> {
+pub fn batch(vault: &Signer, id: u32, to: [u8; 32], amount: u64) -> Vec<u8> {
     let transfer = InInstructionWithBalance {
         instruction: InInstruction::Transfer(to.into()),
         balance: ExternalBalance { coin: ExternalCoin::Bitcoin, amount: Amount(amount) },

@@ -4,5 +4,6 @@ mod catching_up;
 mod endpoints;
 mod instructions;
 mod proxy;
+mod rotation;
 mod submission;
 mod world;

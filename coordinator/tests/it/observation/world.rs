@@ -146,12 +146,20 @@ impl World {
     }
 }
 
+/// The address that the chain has of the `number`th signer, from 1.
+pub fn address(number: usize) -> String {
+    format!("/ip4/127.0.0.1/tcp/{number}")
+}
+
 /// A chain with one key share of each signer in each network.
 pub fn chain(folder: &std::path::Path, signers: &[Signer], finality: Finality) -> Chain {
     std::fs::create_dir_all(folder).unwrap();
     let keys: Vec<_> = signers.iter().map(|signer| hex::encode(signer.public())).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-    let genesis = Genesis::development(&keys, &["Bitcoin", "Ethereum", "Monero"]);
+    let mut genesis = Genesis::development(&keys, &["Bitcoin", "Ethereum", "Monero"]);
+    for (number, validator) in (1..).zip(&mut genesis.validators) {
+        validator.addresses = vec![address(number)];
+    }
     Chain::open(folder, &genesis, finality).unwrap()
 }
 
