@@ -1,10 +1,10 @@
-//! The program's arguments, answers and exit codes, as main runs them.
+//! The program's arguments, answers and exit codes, from the program itself.
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::Command;
 
-use serai_coordinator::processes::cli::{Invocation, execute, parse};
+use serai_coordinator::processes::cli::{Invocation, parse};
 use serai_coordinator::processes::core::config::Mode;
 use serai_coordinator::processes::core::{keys, store};
 use serai_messages::{Coin, ProcessorKey};
@@ -13,24 +13,15 @@ fn words(line: &str) -> Vec<OsString> {
     std::iter::once("serai-coordinator").chain(line.split_whitespace()).map(Into::into).collect()
 }
 
-/// What main does.
-fn run(line: &str) -> ExitCode {
-    match parse(words(line)) {
-        Ok(Invocation::Command(command)) => execute(command),
-        Ok(Invocation::Run(run)) => panic!("{run:?} would run"),
-        Err(code) => code,
-    }
+/// The program's exit code.
+fn run(line: &str) -> i32 {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_serai-coordinator"));
+    program.args(line.split_whitespace()).output().unwrap().status.code().unwrap()
 }
 
-const OK: ExitCode = ExitCode::SUCCESS;
-
-fn usage() -> ExitCode {
-    ExitCode::from(64)
-}
-
-fn failed() -> ExitCode {
-    ExitCode::from(1)
-}
+const OK: i32 = 0;
+const USAGE: i32 = 64;
+const FAILED: i32 = 1;
 
 fn write_config(dir: &Path, extra: &str) {
     let text = format!(
@@ -74,11 +65,11 @@ fn wrong_usage_ends_with_64_and_help_with_0() {
         "keys",
         "--frobnicate",
     ] {
-        assert_eq!(run(line), usage(), "{line}");
+        assert_eq!(run(line), USAGE, "{line}");
     }
     let hash = "ab".repeat(32);
     for numbers in ["--validators 3 --threshold 4", "--validators 0 --threshold 0"] {
-        assert_eq!(run(&format!("party --block-hash {hash} {numbers}")), usage(), "{numbers}");
+        assert_eq!(run(&format!("party --block-hash {hash} {numbers}")), USAGE, "{numbers}");
     }
     assert_eq!(run("--help"), OK);
     assert_eq!(run("--version"), OK);
@@ -89,20 +80,20 @@ fn wrong_usage_ends_with_64_and_help_with_0() {
 fn commands_end_with_0_64_or_1() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    assert_eq!(run(&in_folder(dir, "config check")), usage(), "no file");
+    assert_eq!(run(&in_folder(dir, "config check")), USAGE, "no file");
     write_config(dir, "[nonsense]\nkey = 1\n");
-    assert_eq!(run(&in_folder(dir, "config check --json")), usage());
-    assert_eq!(run(&in_folder(dir, "status")), usage());
+    assert_eq!(run(&in_folder(dir, "config check --json")), USAGE);
+    assert_eq!(run(&in_folder(dir, "status")), USAGE);
     write_config(dir, "");
     assert_eq!(run(&in_folder(dir, "config check")), OK);
     assert_eq!(run(&format!("config check --config_dir {} --mode test", dir.display())), OK);
-    assert_eq!(run(&in_folder(dir, "keys show")), failed(), "none made yet");
+    assert_eq!(run(&in_folder(dir, "keys show")), FAILED, "none made yet");
     assert_eq!(run(&in_folder(dir, "keys generate")), OK);
     assert_eq!(run(&in_folder(dir, "keys generate --json")), OK);
     assert_eq!(run(&in_folder(dir, "keys show")), OK);
-    assert_eq!(run(&in_folder(dir, "status --json")), failed(), "not running");
+    assert_eq!(run(&in_folder(dir, "status --json")), FAILED, "not running");
     for verb in ["create", "list", "verify", "restore"] {
-        assert_eq!(run(&format!("backup {verb}")), failed(), "{verb}");
+        assert_eq!(run(&format!("backup {verb}")), FAILED, "{verb}");
     }
     let hash = "ab".repeat(32);
     assert_eq!(run(&format!("party --block-hash {hash} --validators 4 --threshold 3")), OK);
@@ -113,7 +104,7 @@ fn an_offered_key_is_accepted_while_nothing_runs() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     write_config(dir, "");
-    assert_eq!(run(&in_folder(dir, "keys accept btc")), failed(), "nothing known");
+    assert_eq!(run(&in_folder(dir, "keys accept btc")), FAILED, "nothing known");
     let data = dir.join("data");
     store::make_folder(&data).unwrap();
     let database = store::open(&data, &[]).unwrap();
@@ -126,9 +117,9 @@ fn an_offered_key_is_accepted_while_nothing_runs() {
             .unwrap();
     }
     let trusted = || database.read(|c| keys::trusted(c, Coin::Btc)).unwrap();
-    assert_eq!(run(&in_folder(dir, &format!("keys accept btc --key {old}"))), failed());
+    assert_eq!(run(&in_folder(dir, &format!("keys accept btc --key {old}"))), FAILED);
     assert_eq!(trusted(), Some(old));
     assert_eq!(run(&in_folder(dir, &format!("keys accept btc --key {new}"))), OK);
     assert_eq!(trusted(), Some(new));
-    assert_eq!(run(&in_folder(dir, "keys accept btc")), failed(), "nothing offered");
+    assert_eq!(run(&in_folder(dir, "keys accept btc")), FAILED, "nothing offered");
 }

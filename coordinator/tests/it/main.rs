@@ -10,3 +10,4 @@ mod keys;
 mod lifecycle;
 mod network;
 mod observation;
+mod program;
