@@ -1,3 +1,5 @@
-//! The program.
+//! The program: see the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    serai_processor::program::main()
+}

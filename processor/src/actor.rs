@@ -1,0 +1,416 @@
+//! The processor's one loop: reads its topic, handles each record in one transaction, publishes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Transaction;
+use serai_bus::exchange::{self, Acceptance, Consumer};
+use serai_bus::{
+    Bus, BusError, Database, DatabaseError, Delivered, PublishError, Publisher, SecretKey, Start,
+    Waker,
+};
+use serai_messages::control::Heartbeat;
+use serai_messages::keygen::CoordinatorMessage;
+use serai_messages::{Coin, Name, ProcessorKey, Record, Topic};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::inbox::{Input, Reader, Refusal};
+use crate::keygen::{self, Keygen};
+use crate::keystore::Cipher;
+use crate::outbox::{DeadLetter, Outbox, OutboxError};
+use crate::state::{self, Birth, StateError};
+
+/// Pause after the bus was not available.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Longest wait for the outbox at the end; what is left then goes out after the next start.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The name under which the position is kept.
+const READER: &str = "processor";
+
+/// What a processor is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The validator's name.
+    pub name: Name,
+    /// The coin.
+    pub coin: Coin,
+    /// The data folder, locked by the caller.
+    pub folder: PathBuf,
+    /// Where vaults' backups go.
+    pub backups: PathBuf,
+    /// The sealing key.
+    pub secret: SecretKey,
+    /// The keystore key.
+    pub cipher: Cipher,
+    /// The coordinator's key; where none is given, the first one seen on the topic is kept.
+    pub coordinator: Option<ProcessorKey>,
+    /// A key to be taken in place of the one kept.
+    pub accept: Option<ProcessorKey>,
+    /// Time between two heartbeats.
+    pub heartbeat: Duration,
+    /// Where reading begins the first time.
+    pub first: Start,
+}
+
+/// Why a processor stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A query.
+    #[error("processor's database: {0}")]
+    Query(#[from] rusqlite::Error),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The publisher.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A record could not be made.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Key generation's storage.
+    #[error(transparent)]
+    Keygen(#[from] keygen::Error),
+    /// Another instance has taken over.
+    #[error("{0}")]
+    Replaced(String),
+}
+
+/// A processor, ready to run.
+#[derive(Debug)]
+pub struct Actor {
+    bus: Arc<dyn Bus>,
+    database: Database,
+    keygen: Keygen,
+    outbox: Outbox,
+    wakers: [Waker; 2],
+    publishers: Option<[Publisher; 2]>,
+    pinned: Option<ProcessorKey>,
+    coordinator: Option<ProcessorKey>,
+    birth: Birth,
+    heartbeat: Duration,
+    first: Start,
+}
+
+impl Actor {
+    /// Opens the state in the data folder.
+    ///
+    /// # Errors
+    /// [`Error`] when the folder is not this processor's, or its database cannot be used.
+    pub fn new(settings: Settings, bus: Arc<dyn Bus>) -> Result<Self, Error> {
+        let Settings { name, coin, secret, cipher, .. } = settings;
+        let (database, incarnation) = state::open(&settings.folder, &name, coin, &cipher)?;
+        let topic = Topic::Chain(coin).full_name(&name);
+        let dead_letter_topic = Topic::DeadLetter.full_name(&name);
+        let (publisher, waker) = Publisher::new(bus.clone(), database.clone(), topic.clone());
+        let (dead_letters, dead_letter_waker) =
+            Publisher::new(bus.clone(), database.clone(), dead_letter_topic.clone());
+        let keygen = Keygen::new(coin, secret.public(), cipher, settings.backups);
+        let coordinator = database.transaction(|transaction| {
+            if let Some(key) = settings.coordinator.or(settings.accept) {
+                state::set_coordinator_key(transaction, &key)?;
+            }
+            Ok::<_, Error>(state::coordinator_key(transaction)?)
+        })?;
+        let outbox = Outbox { coin, topic, dead_letter_topic, incarnation, secret };
+        Ok(Self {
+            bus,
+            database,
+            keygen,
+            outbox,
+            wakers: [waker, dead_letter_waker],
+            publishers: Some([publisher, dead_letters]),
+            pinned: settings.coordinator,
+            coordinator,
+            birth: Birth { next: 0, superseding: false },
+            heartbeat: settings.heartbeat,
+            first: settings.first,
+        })
+    }
+
+    /// Key generation, for tests that make it misbehave.
+    #[cfg(feature = "faults")]
+    pub fn keygen(&mut self) -> &mut Keygen {
+        &mut self.keygen
+    }
+
+    /// Runs until `shutdown`, then publishes what waits and returns.
+    ///
+    /// # Errors
+    /// [`Error`] when the processor cannot go on.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        let Some([publisher, dead_letters]) = self.publishers.take() else { return Ok(()) };
+        let publish =
+            async move { tokio::try_join!(publisher.run(), dead_letters.run()).map(|_| ()) };
+        tokio::pin!(publish);
+        let serve = self.serve(&shutdown);
+        tokio::select! {
+            result = serve => result?,
+            result = &mut publish => return Ok(result?),
+        }
+        tokio::select! {
+            result = &mut publish => Ok(result?),
+            () = self.drained() => Ok(()),
+            () = tokio::time::sleep(DRAIN) => {
+                tracing::warn!("the bus does not take everything; the rest goes out after the next start");
+                Ok(())
+            }
+        }
+    }
+
+    async fn serve(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            result = self.prepare() => result?,
+        }
+        let mut reader = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            reader = self.reader() => reader?,
+        };
+        tracing::info!(
+            topic = self.outbox.topic,
+            key = %self.outbox.secret.public(),
+            incarnation = %self.outbox.incarnation,
+            "processor is up"
+        );
+        let mut heartbeat = tokio::time::interval(self.heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                _ = heartbeat.tick() => self.handle_heartbeat()?,
+                delivered = reader.next() => match delivered {
+                    Ok(delivered) => {
+                        self.handle_delivered(&delivered)?;
+                        reader.report(delivered.offset).await;
+                    }
+                    Err(BusError::Unavailable { bus, reason }) => {
+                        tracing::warn!(bus, reason, "cannot read yet");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            }
+        }
+    }
+
+    /// Creates the topics, notes the birth, announces the key.
+    async fn prepare(&mut self) -> Result<(), Error> {
+        let topics = [self.outbox.topic.clone(), self.outbox.dead_letter_topic.clone()];
+        let info = loop {
+            let attempt = async {
+                self.bus.create_topics(&topics).await?;
+                self.bus.info(&self.outbox.topic).await
+            };
+            match attempt.await {
+                Ok(info) => break info,
+                Err(BusError::Unavailable { bus, reason }) => {
+                    tracing::warn!(bus, reason, "waiting for the bus");
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.birth = self.database.transaction(|transaction| {
+            let birth = match state::birth(transaction)? {
+                Some(birth) => birth,
+                None => {
+                    let birth = Birth { next: info.next, superseding: false };
+                    state::set_birth(transaction, birth)?;
+                    birth
+                }
+            };
+            self.outbox.announcement(transaction)?;
+            Ok::<_, Error>(birth)
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    async fn reader(&self) -> Result<Box<dyn serai_bus::Reader>, Error> {
+        let topic = self.outbox.topic.as_str();
+        let consumer = Consumer { reader: READER, topic };
+        let position = self.database.read(|connection| exchange::position(connection, consumer))?;
+        let start = position.map_or_else(|| self.first.clone(), Start::After);
+        loop {
+            match self.bus.read(topic, start.clone()).await {
+                Ok(reader) => return Ok(reader),
+                Err(BusError::Unavailable { bus, reason }) => {
+                    tracing::warn!(bus, reason, "cannot read yet");
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// One record: position, sequence, state and effects in one transaction.
+    fn handle_delivered(&mut self, delivered: &Delivered) -> Result<(), Error> {
+        let database = self.database.clone();
+        database.transaction(|transaction| {
+            let topic = self.outbox.topic.clone();
+            let consumer = Consumer { reader: READER, topic: &topic };
+            exchange::set_position(transaction, consumer, &delivered.position())?;
+            let rejected = match &delivered.record {
+                Ok(record) => {
+                    self.handle_record(transaction, consumer, delivered.offset, record)?
+                }
+                Err(undecodable) => Some(undecodable.reason.clone()),
+            };
+            let Some(reason) = rejected else { return Ok::<_, Error>(()) };
+            tracing::warn!(offset = delivered.offset, reason, "record goes to the dead letters");
+            let letter = DeadLetter {
+                offset: delivered.offset,
+                record: delivered.record.as_ref().ok(),
+                body: match &delivered.record {
+                    Ok(record) => &record.body,
+                    Err(undecodable) => &undecodable.body,
+                },
+                reason: &reason,
+            };
+            Ok(self.outbox.dead_letter(transaction, letter)?)
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Returns why the record could not be handled, if so.
+    fn handle_record(
+        &mut self,
+        transaction: &Transaction<'_>,
+        consumer: Consumer<'_>,
+        offset: u64,
+        record: &Record,
+    ) -> Result<Option<String>, Error> {
+        let reader = Reader {
+            coin: self.outbox.coin,
+            incarnation: self.outbox.incarnation,
+            secret: &self.outbox.secret,
+            coordinator: self.coordinator.as_ref(),
+            birth: self.birth,
+        };
+        match reader.open(offset, record) {
+            Ok(Input::Own | Input::ForEarlierLife) => Ok(None),
+            Ok(Input::EarlierLife) => {
+                if !self.birth.superseding {
+                    self.birth.superseding = true;
+                    state::set_birth(transaction, self.birth)?;
+                    tracing::warn!(
+                        "this data folder takes the place of an earlier one: what was begun with \
+                         that one is not taken up"
+                    );
+                }
+                Ok(None)
+            }
+            Ok(Input::Announcement(announcement)) => {
+                self.handle_announcement(transaction, announcement.key)
+            }
+            Ok(Input::Keygen(message)) => {
+                let (from, sequence) = (record.from, record.sequence);
+                let acceptance =
+                    exchange::accept(transaction, consumer, from, record.incarnation, sequence)?;
+                match acceptance {
+                    Acceptance::New => self.handle_message(transaction, &message),
+                    Acceptance::Repeat => Ok(None),
+                    Acceptance::Replaced => {
+                        tracing::warn!(id = %record.id, "record of a replaced coordinator dropped");
+                        Ok(None)
+                    }
+                }
+            }
+            Err(error @ Refusal::Replaced { .. }) => Err(Error::Replaced(error.to_string())),
+            Err(Refusal::Unusable(reason)) => Ok(Some(reason)),
+        }
+    }
+
+    fn handle_announcement(
+        &mut self,
+        transaction: &Transaction<'_>,
+        key: ProcessorKey,
+    ) -> Result<Option<String>, Error> {
+        match self.coordinator {
+            Some(known) if known == key => Ok(None),
+            Some(known) if self.pinned.is_some() => Ok(Some(format!(
+                "the coordinator announces the key {key}, but {known} is pinned by \
+                 --coordinator-key; it is refused"
+            ))),
+            Some(known) => Ok(Some(format!(
+                "the coordinator announces the key {key} in place of {known}; it is refused. If \
+                 that is meant, restart the processor with --accept-coordinator-key {key}"
+            ))),
+            None => {
+                state::set_coordinator_key(transaction, &key)?;
+                self.coordinator = Some(key);
+                tracing::info!(%key, "coordinator's key kept at first sight");
+                Ok(None)
+            }
+        }
+    }
+
+    fn handle_message(
+        &mut self,
+        transaction: &Transaction<'_>,
+        message: &CoordinatorMessage,
+    ) -> Result<Option<String>, Error> {
+        let outcome = self.keygen.handle(transaction, message)?;
+        let answers: Vec<_> = outcome.answers.iter().map(|answer| answer.kind()).collect();
+        tracing::info!(intent = message.intent(), ?answers, "handled");
+        // The message was sealed by this key, so it is known.
+        if let Some(coordinator) = &self.coordinator {
+            for answer in &outcome.answers {
+                self.outbox.answer(transaction, answer, coordinator)?;
+            }
+        }
+        Ok(outcome.rejected)
+    }
+
+    /// Left out while the coordinator's key is unknown, and while earlier records wait for the bus:
+    /// the outbox must not grow with the time that the bus is away.
+    fn handle_heartbeat(&mut self) -> Result<(), Error> {
+        let Some(coordinator) = self.coordinator else { return Ok(()) };
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let heartbeat = Heartbeat {
+            at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            pid: std::process::id(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        self.database.transaction(|transaction| {
+            if exchange::pending(transaction, &self.outbox.topic, 1)?.is_empty() {
+                self.outbox.heartbeat(transaction, &heartbeat, &coordinator)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    fn wake(&self) {
+        for waker in &self.wakers {
+            waker.wake();
+        }
+    }
+
+    /// Returns once nothing waits for the bus, or the database cannot say.
+    async fn drained(&self) {
+        loop {
+            let waiting = self.database.read(|connection| {
+                Ok(exchange::pending(connection, &self.outbox.topic, 1)?.len()
+                    + exchange::pending(connection, &self.outbox.dead_letter_topic, 1)?.len())
+            });
+            if waiting.map_or(true, |waiting| waiting == 0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What a record of the processor's topic is, before anything is done with it.
+
+use serai_bus::{SecretKey, sealing};
+use serai_messages::control::KeyAnnouncement;
+use serai_messages::keygen::CoordinatorMessage;
+use serai_messages::{Coin, Endpoint, Incarnation, ProcessorKey, Record, VERSION, decode};
+
+use crate::outbox::ANNOUNCEMENT;
+use crate::state::Birth;
+
+/// What a record asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Of this processor's own writing, or of an earlier life's that this one replaces.
+    Own,
+    /// Of an earlier life of this processor, before this folder's birth.
+    EarlierLife,
+    /// For an earlier life: what was begun with that one is not taken up.
+    ForEarlierLife,
+    /// The coordinator's public key. Not authenticated.
+    Announcement(KeyAnnouncement),
+    /// A message that the coordinator sealed.
+    Keygen(Box<CoordinatorMessage>),
+}
+
+/// Why a record is not handled.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another instance has taken this one's place.
+    #[error(
+        "a newer instance of this processor (incarnation {newer}) writes to the topic; this one \
+         stops: two instances with the same key shares must not sign"
+    )]
+    Replaced {
+        /// The other's incarnation.
+        newer: Incarnation,
+    },
+    /// For the dead letters.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Who reads.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// The processor's coin.
+    pub coin: Coin,
+    /// Its incarnation.
+    pub incarnation: Incarnation,
+    /// Its key.
+    pub secret: &'a SecretKey,
+    /// Its coordinator's key, if known.
+    pub coordinator: Option<&'a ProcessorKey>,
+    /// Its folder's birth.
+    pub birth: Birth,
+}
+
+impl Reader<'_> {
+    /// Says what the record at `offset` asks for. A [`Input::Keygen`] is authentic; whether it is
+    /// new is for the caller to find out.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn open(&self, offset: u64, record: &Record) -> Result<Input, Refusal> {
+        let own = Endpoint::Processor(self.coin);
+        if record.from == own {
+            return match record.incarnation {
+                newer if newer > self.incarnation => Err(Refusal::Replaced { newer }),
+                older if older < self.incarnation && offset < self.birth.next => {
+                    Ok(Input::EarlierLife)
+                }
+                _ => Ok(Input::Own),
+            };
+        }
+        if record.from != Endpoint::Coordinator || record.to != own {
+            return Err(unusable(format!(
+                "a record from {} to {} has no place on this topic",
+                record.from, record.to
+            )));
+        }
+        if record.version != VERSION {
+            return Err(unusable(format!(
+                "encoding version {} is not {VERSION}, which this program reads",
+                record.version
+            )));
+        }
+        if !record.sealed {
+            return self.announcement(record);
+        }
+        if self.birth.superseding && offset < self.birth.next && record.kind != "keygen.confirmed" {
+            return Ok(Input::ForEarlierLife);
+        }
+        let coordinator = self.coordinator.ok_or_else(|| {
+            unusable("it is sealed, and the coordinator's key is not known yet".to_owned())
+        })?;
+        let body = sealing::open(record, self.secret, coordinator)
+            .map_err(|error| unusable(error.to_string()))?;
+        let message: CoordinatorMessage =
+            decode(&body).map_err(|error| unusable(error.to_string()))?;
+        if message.kind() != record.kind {
+            return Err(unusable(format!(
+                "its type is {:?}, its body is a {}",
+                record.kind,
+                message.kind()
+            )));
+        }
+        Ok(Input::Keygen(Box::new(message)))
+    }
+
+    fn announcement(&self, record: &Record) -> Result<Input, Refusal> {
+        if record.kind != ANNOUNCEMENT {
+            return Err(unusable(format!("a {:?} must be sealed", record.kind)));
+        }
+        let announcement: KeyAnnouncement =
+            decode(&record.body).map_err(|error| unusable(error.to_string()))?;
+        if announcement.coin != self.coin {
+            return Err(unusable(format!(
+                "the key announced is for {}, this processor is for {}",
+                announcement.coin, self.coin
+            )));
+        }
+        Ok(Input::Announcement(announcement))
+    }
+}
+
+fn unusable(reason: String) -> Refusal {
+    Refusal::Unusable(reason)
+}

@@ -1,0 +1,51 @@
+//! The machines of running attempts, so that a step need not begin at the seed.
+
+use std::collections::BTreeMap;
+
+use serai_messages::keygen::KeygenId;
+
+use super::both::Both;
+use crate::crypto::{Committed, Shared, Signing};
+
+/// Attempts whose machines are kept. When full, the oldest attempt's go: those of key generation are
+/// made again when needed, and a proving signature is then completed by another member.
+const MAX_ATTEMPTS: usize = 8;
+
+/// The machines of one attempt, by what they wait for.
+pub(super) enum Machine {
+    /// Commitments.
+    Committed(Both<Box<dyn Committed>>),
+    /// Shares.
+    Shared(Both<Box<dyn Shared>>),
+    /// Shares of the proving signatures.
+    Signing(Both<Box<dyn Signing>>),
+}
+
+#[derive(Default)]
+pub(super) struct Machines(BTreeMap<KeygenId, Machine>);
+
+impl std::fmt::Debug for Machines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Machines({} attempts)", self.0.len())
+    }
+}
+
+impl Machines {
+    /// Keeps an attempt's machines in place of those before.
+    pub(super) fn put(&mut self, id: KeygenId, machine: Machine) {
+        self.0.insert(id, machine);
+        while self.0.len() > MAX_ATTEMPTS {
+            self.0.pop_first();
+        }
+    }
+
+    /// Whether a proving signature of the attempt is under way.
+    pub(super) fn has_signing(&self, id: KeygenId) -> bool {
+        matches!(self.0.get(&id), Some(Machine::Signing(_)))
+    }
+
+    /// Takes an attempt's machines out; whatever they wait for, they are used now or not again.
+    pub(super) fn take(&mut self, id: KeygenId) -> Option<Machine> {
+        self.0.remove(&id)
+    }
+}

@@ -1,0 +1,182 @@
+//! What the program does with its command line.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use serai_bus::Bus;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::actor::{Actor, Settings};
+use crate::cli::{Cli, Command, Failure, Run};
+use crate::folder::Folder;
+use crate::restore::restore;
+use crate::vaults::vaults;
+
+/// Exit code of a wrong command line (sysexits' `EX_USAGE`).
+const USAGE: u8 = 64;
+
+/// Parses, runs, and reports: 0 after a drained stop, 64 for a wrong command line, 1 for the rest.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            // Nobody is left to be told when the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match (cli.command, cli.run) {
+        (Some(command), _) => execute(&command),
+        (None, Some(options)) => run(&options),
+        (None, None) => {
+            eprintln!("serai-processor: nothing to do; see serai-processor --help");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("serai-processor: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut output = std::io::stdout().lock();
+    output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(|source| Failure::System { what: "standard output", source })
+}
+
+fn execute(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Vaults { data, json } => {
+            let vaults = vaults(data)?;
+            if *json {
+                return print(&format!("{}\n", serde_json::json!(vaults)));
+            }
+            let lines = vaults.iter().map(|vault| {
+                format!(
+                    "{} attempt {} {}\n  ristretto {}\n  external  {}\n",
+                    vault.set,
+                    vault.attempt,
+                    vault.state,
+                    hex::encode(vault.key_pair.ristretto),
+                    hex::encode(&vault.key_pair.external)
+                )
+            });
+            print(&lines.collect::<String>())
+        }
+        Command::Key { data } => {
+            let key = Folder::lock(data)?.sealing_key()?.public();
+            print(&format!("{key}\n"))
+        }
+        Command::Restore { name, coin, data, backups } => {
+            let folder = Folder::lock(data)?;
+            let cipher = folder.cipher()?;
+            for path in backups {
+                let vault = restore(&folder, name, *coin, &cipher, path)?;
+                print(&format!("{} restored, pending\n", vault.id))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn run(options: &Run) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&options.log_level)
+        .map_err(|error| Failure::Option(format!("--log-level {}: {error}", options.log_level)))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let folder = Folder::lock(&options.data)?;
+    let bus_settings = options.bus_settings()?;
+    // Whether the embedded log is fit for production is for the coordinator's mode to say.
+    let bus = serai_bus::connect(&bus_settings, false)?;
+    if options.chain_rpc.is_some() {
+        tracing::info!("key generation speaks to no external chain: --chain-rpc is not used");
+    }
+    let settings = Settings {
+        name: options.name.clone(),
+        coin: options.coin,
+        folder: folder.path().to_owned(),
+        backups: options.backup_dir.clone().unwrap_or_else(|| folder.path().join("backup")),
+        secret: folder.sealing_key()?,
+        cipher: folder.cipher()?,
+        coordinator: options.coordinator_key,
+        accept: options.accept_coordinator_key,
+        heartbeat: options.heartbeat(),
+        first: Run::first(&bus_settings),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System { what: "runtime", source })?;
+    runtime.block_on(serve(settings, bus, options.exit_with_parent))?;
+    // A thread may still wait for standard input.
+    runtime.shutdown_background();
+    drop(folder);
+    Ok(())
+}
+
+async fn serve(
+    settings: Settings,
+    bus: Arc<dyn Bus>,
+    exit_with_parent: bool,
+) -> Result<(), Failure> {
+    let shutdown = CancellationToken::new();
+    watch_signals(&shutdown)?;
+    if exit_with_parent {
+        watch_parent(&shutdown)?;
+    }
+    #[cfg_attr(not(feature = "faults"), allow(unused_mut))]
+    let mut actor = Actor::new(settings, bus)?;
+    #[cfg(feature = "faults")]
+    if let Some(misbehaviour) = crate::faults::from_environment().map_err(Failure::Option)? {
+        tracing::warn!(?misbehaviour, "this processor misbehaves");
+        actor.keygen().misbehave(misbehaviour);
+    }
+    actor.run(shutdown).await?;
+    Ok(())
+}
+
+fn watch_signals(shutdown: &CancellationToken) -> Result<(), Failure> {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signals =
+            signal(kind).map_err(|source| Failure::System { what: "signals", source })?;
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            shutdown.cancel();
+        });
+    }
+    Ok(())
+}
+
+/// The parent holds the other end of standard input and never writes: its end is the parent's end,
+/// however it came about.
+fn watch_parent(shutdown: &CancellationToken) -> Result<(), Failure> {
+    let shutdown = shutdown.clone();
+    std::thread::Builder::new()
+        .name("parent".to_owned())
+        .spawn(move || {
+            let mut input = std::io::stdin().lock();
+            let mut buffer = [0; 64];
+            loop {
+                match input.read(&mut buffer) {
+                    Ok(read) if read > 0 => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    _ => break,
+                }
+            }
+            tracing::info!("the parent process is gone");
+            shutdown.cancel();
+        })
+        .map(|_| ())
+        .map_err(|source| Failure::System { what: "thread", source })
+}

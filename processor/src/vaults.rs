@@ -1,0 +1,71 @@
+//! What a data folder holds, for scripts: read beside a running processor.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serai_messages::{Coin, KeyPair};
+
+use crate::keystore::{self, Vault};
+use crate::state::database_path;
+
+/// Why the folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct UnreadableFolder {
+    path: String,
+    reason: String,
+}
+
+/// A vault as it is printed.
+#[derive(Debug, serde::Serialize)]
+pub struct VaultReport {
+    /// The set, for example `btc-0`.
+    pub set: String,
+    /// Its coin.
+    pub coin: Coin,
+    /// Its session.
+    pub session: u32,
+    /// The attempt that made the keys.
+    pub attempt: u32,
+    /// The public keys.
+    pub key_pair: KeyPair,
+    /// `confirmed` once Serai has these keys, else `pending`.
+    pub state: &'static str,
+}
+
+impl From<Vault> for VaultReport {
+    fn from(vault: Vault) -> Self {
+        Self {
+            set: vault.id.set.to_string(),
+            coin: vault.id.set.coin,
+            session: vault.id.set.session.0,
+            attempt: vault.id.attempt.0,
+            key_pair: vault.key_pair,
+            state: if vault.confirmed { "confirmed" } else { "pending" },
+        }
+    }
+}
+
+/// The vaults in a data folder, whether its processor runs or not.
+///
+/// # Errors
+/// [`UnreadableFolder`] when no processor has run there, or its database cannot be read.
+pub fn vaults(folder: &Path) -> Result<Vec<VaultReport>, UnreadableFolder> {
+    let path = database_path(folder);
+    let unreadable = |reason: String| UnreadableFolder { path: path.display().to_string(), reason };
+    let read = || {
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        let coin: String =
+            connection.query_row("SELECT coin FROM processor", (), |row| row.get(0))?;
+        let coin: Result<Coin, _> = coin.parse();
+        coin.map_or(Ok(Err("the stored coin is none".to_owned())), |coin| {
+            keystore::list(&connection, coin).map(Ok)
+        })
+    };
+    let vaults = read()
+        .map_err(|error: rusqlite::Error| error.to_string())
+        .and_then(|vaults| vaults)
+        .map_err(unreadable)?;
+    Ok(vaults.into_iter().map(VaultReport::from).collect())
+}

@@ -1,0 +1,13 @@
+//! One scenario per file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod blame;
+mod ceremony;
+mod confirm;
+mod members;
+mod nonce;
+mod party;
+mod program;
+mod restart;
+mod verifiers;
