@@ -65,11 +65,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
             let lines = vaults.iter().map(|vault| {
                 format!(
                     "{} attempt {} {}\n  ristretto {}\n  external  {}\n",
-                    vault.set,
-                    vault.attempt,
-                    vault.state,
-                    hex::encode(vault.key_pair.ristretto),
-                    hex::encode(&vault.key_pair.external)
+                    vault.set, vault.attempt, vault.state, vault.ristretto_key, vault.external_key
                 )
             });
             print(&lines.collect::<String>())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
-use serai_messages::{Coin, KeyPair};
+use serai_messages::Coin;
 
 use crate::keystore::{self, Vault};
 use crate::state::database_path;
@@ -27,8 +27,10 @@ pub struct VaultReport {
     pub session: u32,
     /// The attempt that made the keys.
     pub attempt: u32,
-    /// The public keys.
-    pub key_pair: KeyPair,
+    /// Ristretto public key, hex.
+    pub ristretto_key: String,
+    /// The external chain's public key, hex.
+    pub external_key: String,
     /// `confirmed` once Serai has these keys, else `pending`.
     pub state: &'static str,
 }
@@ -40,7 +42,8 @@ impl From<Vault> for VaultReport {
             coin: vault.id.set.coin,
             session: vault.id.set.session.0,
             attempt: vault.id.attempt.0,
-            key_pair: vault.key_pair,
+            ristretto_key: hex::encode(vault.key_pair.ristretto),
+            external_key: hex::encode(&vault.key_pair.external),
             state: if vault.confirmed { "confirmed" } else { "pending" },
         }
     }

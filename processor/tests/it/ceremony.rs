@@ -11,7 +11,8 @@ fn makes_keys_that_sign(coin: Coin, count: u8) {
     assert_proven(coin, members.party(), &key_pair, &signatures);
     for member in &members.all {
         let [vault] = member.vaults().try_into().unwrap();
-        assert_eq!(vault.key_pair, key_pair);
+        assert_eq!(vault.ristretto_key, hex::encode(key_pair.ristretto));
+        assert_eq!(vault.external_key, hex::encode(&key_pair.external));
         assert_eq!(vault.state, "pending");
         assert!(!member.nonces_stored(members.id));
     }

@@ -77,5 +77,5 @@ fn a_backup_is_written_before_the_keys_are_announced_and_restores_the_vault() {
     let error = restore(&folder, &name, Coin::Xmr, &cipher, &path).unwrap_err().to_string();
     assert!(error.contains("already"), "{error}");
     let [report] = serai_processor::vaults(folder.path()).unwrap().try_into().unwrap();
-    assert_eq!((report.key_pair, report.state), (key_pair, "pending"));
+    assert_eq!((report.external_key, report.state), (hex::encode(key_pair.external), "pending"));
 }

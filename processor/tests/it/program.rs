@@ -343,7 +343,7 @@ fn wait_for_vault(folder: &Path, external: &str) {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
         let vaults: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(vaults[0]["key_pair"]["external"], external);
+        assert_eq!(vaults[0]["external_key"], external);
         if vaults[0]["state"] == "confirmed" {
             return;
         }
