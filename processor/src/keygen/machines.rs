@@ -11,14 +11,23 @@ use crate::crypto::{Committed, Shared, Signing};
 /// made again when needed, and a proving signature is then completed by another member.
 const MAX_ATTEMPTS: usize = 8;
 
+/// Both keys' machines after round one.
+pub(super) type CommittedKeys = Both<Box<dyn Committed>>;
+
+/// Both keys' machines after round two.
+pub(super) type SharedKeys = Both<Box<dyn Shared>>;
+
+/// Both keys' machines after signing.
+pub(super) type SigningKeys = Both<Box<dyn Signing>>;
+
 /// The machines of one attempt, by what they wait for.
 pub(super) enum Machine {
     /// Commitments.
-    Committed(Both<Box<dyn Committed>>),
+    Committed(CommittedKeys),
     /// Shares.
-    Shared(Both<Box<dyn Shared>>),
+    Shared(SharedKeys),
     /// Shares of the proving signatures.
-    Signing(Both<Box<dyn Signing>>),
+    Signing(SigningKeys),
 }
 
 #[derive(Default)]

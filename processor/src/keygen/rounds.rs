@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 
 use super::both::Both;
 use super::handler::{Frame, Keygen, Stop, digest_of, internal, nonces_label, seed_label};
-use super::machines::Machine;
+use super::machines::{CommittedKeys, Machine, SharedKeys};
 use super::party::check_party;
 use super::statements::open_all;
 use super::tables::{self, Attempt, Step};
-use crate::crypto::{Committed, Fault, Messages, Seed, Shared};
+use crate::crypto::{Fault, Messages, Seed};
 use crate::keystore::{self, Backup, Vault};
 
 /// A fault of one of the keys.
@@ -148,7 +148,7 @@ impl Keygen {
     }
 
     /// Round one from the seed: the same bytes each time.
-    fn commit(&self, frame: &Frame) -> Result<(Both<Box<dyn Committed>>, Both<Vec<u8>>), Stop> {
+    fn commit(&self, frame: &Frame) -> Result<(CommittedKeys, Both<Vec<u8>>), Stop> {
         Both::try_new(|key| self.engine(key).commit(&frame.ceremony(key), &frame.seed))
             .map(Both::unzip)
             .map_err(|fault| internal(&fault))
@@ -221,9 +221,9 @@ pub(super) fn commitments_of(
 }
 
 fn share(
-    machines: Both<Box<dyn Committed>>,
+    machines: CommittedKeys,
     commitments: BTreeMap<Participant, PerKey>,
-) -> Result<(Both<Box<dyn Shared>>, Both<Messages>), KeyFault> {
+) -> Result<(SharedKeys, Both<Messages>), KeyFault> {
     let commitments = Both::<Messages>::from(commitments);
     machines
         .try_map(|key, machine| machine.share(commitments.get(key)).map_err(|fault| (key, fault)))
@@ -231,7 +231,7 @@ fn share(
 }
 
 fn complete(
-    machines: Both<Box<dyn Shared>>,
+    machines: SharedKeys,
     shares: BTreeMap<Participant, PerKey>,
 ) -> Result<Both<Zeroizing<Vec<u8>>>, KeyFault> {
     let shares = Both::<Messages>::from(shares);
