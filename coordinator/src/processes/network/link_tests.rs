@@ -27,7 +27,7 @@ fn own(number: u8, incarnation: u64) -> Arc<Own> {
         genesis: GENESIS,
         validator: ValidatorKey(signer(number).public()),
         peer: peer(number),
-        signer: signer(number),
+        signer: Arc::new(signer(number)),
         incarnation: Incarnation(incarnation),
         timing,
     })
