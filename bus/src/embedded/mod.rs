@@ -11,8 +11,8 @@
 //!
 //! # Limits
 //! One machine, one local disk (SQLite's locks do not hold on network file systems). A reader
-//! learns of another process' append within a millisecond while the log is busy and within ten
-//! when it has been idle for seconds.
+//! learns of another process' append within a millisecond while the log is busy, and within twenty
+//! when it has been idle for more than a second.
 
 mod file;
 mod log;

@@ -50,13 +50,14 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 const FAILED: Duration = Duration::from_millis(100);
 
 /// Pause before the next look, by the time since the last change: a conversation that has just
-/// moved goes on at once, an idle log costs a tenth of a percent of a core.
+/// moved goes on at once, and an idle log costs a few tenths of a percent of a core, most of which
+/// is the waking up.
 fn pause(idle: Duration) -> Duration {
     if idle < Duration::from_millis(50) {
         Duration::from_micros(500)
-    } else if idle < Duration::from_secs(2) {
+    } else if idle < Duration::from_secs(1) {
         Duration::from_millis(5)
     } else {
-        Duration::from_millis(10)
+        Duration::from_millis(20)
     }
 }

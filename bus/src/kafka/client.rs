@@ -108,7 +108,7 @@ impl Cluster {
     /// the rest may pass.
     pub(super) fn wrap(&self, topic: &str, error: &KafkaError) -> BusError {
         use RDKafkaErrorCode as Code;
-        match error.rdkafka_error_code() {
+        match code(error) {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 BusError::UnknownTopic { topic: topic.to_owned() }
             }
@@ -135,6 +135,14 @@ impl Cluster {
             ) => self.unfit(format!("{code} for topic {topic:?}")),
             _ => self.unavailable(&error.to_string()),
         }
+    }
+}
+
+/// The error's code, where it has one. The library's own accessor leaves administration out.
+pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
     }
 }
 

@@ -11,12 +11,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::future_producer::Delivery;
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer, PurgeConfig};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
 use serai_messages::Record;
+use tokio::sync::oneshot;
 
-use super::client::{Cluster, Context, PARTITION, drop_apart};
+use super::client::{Cluster, Context, PARTITION};
 use crate::BusError;
 
 /// How long one append may take before the bus counts as away.
@@ -41,26 +41,53 @@ pub(super) struct Appender {
     line: RwLock<Option<Arc<Line>>>,
 }
 
+/// How long the thread of a producer waits in one go; also how long it outlives its producer. The
+/// library's own loop asks ten times a second and spins through the last millisecond of each turn:
+/// a percent of a core for doing nothing.
+const TURN: Duration = Duration::from_secs(10);
+
 /// One producer's life.
 struct Line {
     /// `None` once retired. Sending holds the lock too, so that nothing joins the queue of a
     /// producer that has dropped an earlier message.
-    producer: RwLock<Option<FutureProducer<Context>>>,
+    producer: RwLock<Option<Arc<BaseProducer<Context>>>>,
 }
 
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Line").finish_non_exhaustive()
-    }
-}
+/// Where an appended record stands, once it does.
+type Delivery = oneshot::Receiver<Result<u64, KafkaError>>;
 
 enum Sent {
-    Queued(DeliveryFuture),
+    Queued(Delivery),
     Full,
     Failed(KafkaError),
 }
 
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<oneshot::Sender<Result<u64, KafkaError>>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, waiting: Self::DeliveryOpaque) {
+        let result = match result {
+            Ok(message) => Ok(message.offset().max(0).cast_unsigned()),
+            Err((error, _)) => Err(error.clone()),
+        };
+        // Whoever waited may have been cancelled.
+        let _ = waiting.send(result);
+    }
+}
+
 impl Line {
+    fn new(producer: BaseProducer<Context>) -> std::io::Result<Self> {
+        let producer = Arc::new(producer);
+        let weak = Arc::downgrade(&producer);
+        std::thread::Builder::new().name("bus-producer".to_owned()).spawn(move || {
+            // Dropped here when retired meanwhile: closing a producer takes its time.
+            while let Some(producer) = weak.upgrade() {
+                producer.poll(TURN);
+            }
+        })?;
+        Ok(Self { producer: RwLock::new(Some(producer)) })
+    }
+
     fn send(&self, topic: &str, record: &Record) -> Sent {
         let producer = self.producer.read().unwrap_or_else(PoisonError::into_inner);
         let Some(producer) = &*producer else {
@@ -70,12 +97,13 @@ impl Line {
         for (header, value) in record.headers() {
             headers = headers.insert(Header { key: header.name(), value: Some(value.as_bytes()) });
         }
-        let message = FutureRecord::<(), [u8]>::to(topic)
+        let (waiting, delivery) = oneshot::channel();
+        let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(waiting))
             .partition(PARTITION)
             .headers(headers)
             .payload(&record.body);
-        match producer.send_result(message) {
-            Ok(delivery) => Sent::Queued(delivery),
+        match producer.send(message) {
+            Ok(()) => Sent::Queued(delivery),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Sent::Full,
             Err((error, _)) => Sent::Failed(error),
         }
@@ -85,14 +113,13 @@ impl Line {
         let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(producer) = producer.take() {
             producer.purge(PurgeConfig::default().queue().inflight());
-            drop_apart(producer);
         }
     }
 }
 
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.retire();
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").finish_non_exhaustive()
     }
 }
 
@@ -121,8 +148,10 @@ impl Appender {
         if let Some(line) = &*current {
             return Ok(line.clone());
         }
-        let producer = self.cluster.client(SETTINGS)?;
-        let line = Arc::new(Line { producer: RwLock::new(Some(producer)) });
+        let line = Line::new(self.cluster.client(SETTINGS)?).map_err(|error| {
+            self.cluster.unavailable(&format!("cannot start the producer's thread: {error}"))
+        })?;
+        let line = Arc::new(line);
         *current = Some(line.clone());
         Ok(line)
     }
@@ -161,10 +190,6 @@ async fn append(line: &Line, topic: &str, records: &[Record]) -> Result<u64, Kaf
     Ok(last)
 }
 
-async fn confirmed(delivery: DeliveryFuture) -> Result<u64, KafkaError> {
-    match delivery.await {
-        Ok(Ok(Delivery { offset, .. })) => Ok(offset.max(0).cast_unsigned()),
-        Ok(Err((error, _))) => Err(error),
-        Err(_) => Err(KafkaError::Canceled),
-    }
+async fn confirmed(delivery: Delivery) -> Result<u64, KafkaError> {
+    delivery.await.unwrap_or(Err(KafkaError::Canceled))
 }

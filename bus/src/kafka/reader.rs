@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 
-use super::client::{Cluster, Context, MAX_MESSAGE_BYTES, PARTITION, REQUEST, drop_apart};
+use super::client::{Cluster, Context, MAX_MESSAGE_BYTES, PARTITION, REQUEST, code, drop_apart};
 use crate::bus::{found_in_words, read_record};
 use crate::{BusError, Delivered, Position, Reader, Start, Undecodable};
 
@@ -146,10 +146,8 @@ impl Reader for KafkaReader {
 
     async fn report(&mut self, offset: u64) {
         let Some(consumer) = &self.consumer else { return };
-        // Kafka counts the next record to read.
-        if let Err(error) =
-            consumer.store_offset(&self.topic, PARTITION, offset.saturating_add(1).cast_signed())
-        {
+        // The client stores the offset after it, as Kafka counts.
+        if let Err(error) = consumer.store_offset(&self.topic, PARTITION, offset.cast_signed()) {
             tracing::debug!(topic = self.topic, %error, "progress not reported");
         }
     }
@@ -237,7 +235,7 @@ fn is_doubt(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(error, KafkaError::MessageConsumptionFatal(_))
         || matches!(
-            error.rdkafka_error_code(),
+            code(error),
             Some(
                 Code::AllBrokersDown
                     | Code::AutoOffsetReset
