@@ -61,9 +61,25 @@ impl Binaries {
         let own = std::env::current_exe().map_err(BinariesError::Unknown)?;
         let folder = folder_of(&own);
         if let Some(cargo) = std::env::var_os("CARGO") {
-            build(&PathBuf::from(cargo), folder)?;
+            build(&PathBuf::from(cargo), folder, &[])?;
         }
         Self::beside(folder)
+    }
+
+    /// The processor built with its feature `faults`, which lets it misbehave on demand; for tests.
+    /// It has a folder of its own, so that nobody mistakes it for the real one.
+    ///
+    /// # Errors
+    /// When not started through cargo, or the build fails.
+    pub fn faulty_processor() -> Result<PathBuf, BinariesError> {
+        let own = std::env::current_exe().map_err(BinariesError::Unknown)?;
+        let folder = folder_of(&own);
+        let programs = folder.join("faults").join(folder.file_name().unwrap_or_default());
+        let missing = programs.join("serai-processor");
+        let cargo = std::env::var_os("CARGO")
+            .ok_or_else(|| BinariesError::Missing { missing: missing.clone() })?;
+        build(&PathBuf::from(cargo), folder, &["--features", "serai-processor/faults"])?;
+        if missing.is_file() { Ok(missing) } else { Err(BinariesError::Missing { missing }) }
     }
 
     /// The programs in `folder`.
@@ -93,15 +109,28 @@ fn folder_of(program: &Path) -> &Path {
     }
 }
 
-fn build(cargo: &Path, folder: &Path) -> Result<(), BinariesError> {
-    let status = Command::new(cargo)
+fn build(cargo: &Path, folder: &Path, features: &[&str]) -> Result<(), BinariesError> {
+    let mut command = Command::new(cargo);
+    command
         .args(arguments(folder))
         // Of this package alone; cargo would take them for settings of the other packages.
         .env_remove("CARGO_MANIFEST_DIR")
         .env_remove("CARGO_MANIFEST_PATH")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::null());
+    let target = folder.parent().unwrap_or(folder);
+    if features.is_empty() {
+        command.args(["--bins".into(), "--target-dir".into(), target.as_os_str().to_owned()]);
+    } else {
+        // The dependencies are shared, the finished program is not.
+        command
+            .args(["--bin", "serai-processor"])
+            .args(features)
+            .args([OsStr::new("--target-dir"), folder.join("faults").as_os_str()])
+            .env("CARGO_BUILD_BUILD_DIR", target);
+    }
+    let status = command
         .status()
         .map_err(|source| BinariesError::NoCargo { cargo: cargo.to_owned(), source })?;
     if status.success() { Ok(()) } else { Err(BinariesError::BuildFailed(status)) }
@@ -111,7 +140,7 @@ fn build(cargo: &Path, folder: &Path) -> Result<(), BinariesError> {
 /// was built with, and nothing is built twice.
 fn arguments(folder: &Path) -> Vec<std::ffi::OsString> {
     let mut arguments: Vec<std::ffi::OsString> =
-        ["build", "--quiet", "--bins", "--package", "serai-devnet"].map(Into::into).into();
+        ["build", "--quiet", "--package", "serai-devnet"].map(Into::into).into();
     for package in PACKAGES {
         arguments.extend(["--package".into(), package.into()]);
     }
@@ -120,9 +149,6 @@ fn arguments(folder: &Path) -> Vec<std::ffi::OsString> {
         Some(name) => name,
     };
     arguments.extend(["--profile".into(), profile.into()]);
-    if let Some(target) = folder.parent() {
-        arguments.extend(["--target-dir".into(), target.into()]);
-    }
     arguments
 }
 
@@ -139,12 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn builds_with_the_same_profile_into_the_same_folder() {
-        let text = |folder: &str| arguments(Path::new(folder)).join(OsStr::new(" "));
-        let end = "--profile dev --target-dir /t";
-        assert!(text("/t/debug").to_str().unwrap().ends_with(end));
-        let end = "--profile release --target-dir /t";
-        assert!(text("/t/release").to_str().unwrap().ends_with(end));
+    fn builds_with_the_same_profile() {
+        for (folder, profile) in [("/t/debug", "dev"), ("/t/release", "release")] {
+            let arguments = arguments(Path::new(folder)).join(OsStr::new(" "));
+            let arguments = arguments.to_str().unwrap();
+            assert!(arguments.ends_with(&format!("--profile {profile}")), "{arguments}");
+            assert!(arguments.contains("--package serai-coordinator"), "{arguments}");
+        }
     }
 
     #[test]

@@ -92,13 +92,13 @@ pub(super) fn write_configuration(
     let list = |texts: Vec<String>| Value::from(texts);
 
     let processor = match &settings.odd_processor {
-        Some((odd, program)) if odd == name => program.clone(),
-        _ => binaries.processor.clone(),
+        Some((odd, command)) if odd == name => command.clone(),
+        _ => vec![binaries.processor.to_string_lossy().into_owned()],
     };
-    let processors = settings.coins.iter().map(|coin| {
-        let command = list(vec![processor.to_string_lossy().into_owned()]);
-        (coin.name().to_owned(), table([("command", command)]))
-    });
+    let processors = settings
+        .coins
+        .iter()
+        .map(|coin| (coin.name().to_owned(), table([("command", list(processor.clone()))])));
     let kafka = match &settings.bus {
         BusChoice::Embedded => {
             table([("bus", Value::from("embedded")), ("embedded_path", path(layout.bus(name)))])

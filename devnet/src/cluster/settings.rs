@@ -1,7 +1,6 @@
 //! What a cluster is made of.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use serai_messages::{Coin, Name};
@@ -63,9 +62,10 @@ pub struct Settings {
     pub block_ms: u64,
     /// Finalized blocks after which a silent member is left out of the next attempt.
     pub attempt_blocks: u32,
-    /// A processor program that one validator runs in place of the usual one; for tests.
+    /// The command of the processors that one validator runs in place of the usual program; for
+    /// tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub odd_processor: Option<(Name, PathBuf)>,
+    pub odd_processor: Option<(Name, Vec<String>)>,
 }
 
 impl Settings {

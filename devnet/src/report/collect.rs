@@ -194,7 +194,7 @@ async fn vault(
     for validator in &confirmed.party {
         let held = held(&cluster.vaults(validator, set.coin).await?, set).ok_or_else(|| {
             ReportError::Missing(format!(
-                "the {} processor of {validator} holds no share of {set}",
+                "the {} processor of {validator} holds no confirmed share of {set}",
                 set.coin
             ))
         })?;
@@ -227,15 +227,15 @@ fn text(keys: &KeyPair) -> String {
     format!("{} and {}", hex::encode(keys.ristretto), hex::encode(&keys.external))
 }
 
-/// The keys that a processor holds a share of for `set`, in what its `vaults` command printed.
+/// The keys that a processor holds a share of for `set` and knows to be confirmed, in what its
+/// `vaults` command printed.
 fn held(vaults: &serde_json::Value, set: ValidatorSet) -> Option<KeyPair> {
+    use serde_json::Value;
     let vault = vaults.as_array()?.iter().find(|vault| {
-        let session = vault.get("session").and_then(serde_json::Value::as_u64);
-        session == Some(set.session.0.into())
+        vault.get("session").and_then(Value::as_u64) == Some(set.session.0.into())
+            && vault.get("state").and_then(Value::as_str) == Some("confirmed")
     })?;
-    let key = |field: &str| hex::decode(vault.get(field)?.as_str()?).ok();
-    let ristretto = key("ristretto_key")?.try_into().ok()?;
-    Some(KeyPair { ristretto, external: key("external_key")? })
+    serde_json::from_value(vault.get("key_pair")?.clone()).ok()
 }
 
 /// Verifies the signatures that the party's members published. All of them must have.
@@ -379,13 +379,19 @@ mod tests {
 
     #[test]
     fn a_processors_word_is_read_by_session() {
+        let vault = |session: u32, state: &str, byte: u8| {
+            let key_pair = KeyPair { ristretto: [byte; 32], external: vec![byte; 33] };
+            json!({ "session": session, "state": state, "key_pair": key_pair })
+        };
         let vaults = json!([
-            { "session": 0, "ristretto_key": "00".repeat(32), "external_key": "0203" },
-            { "session": 1, "ristretto_key": "11".repeat(32), "external_key": "0405" },
+            vault(0, "confirmed", 1),
+            vault(1, "pending", 2),
+            vault(1, "confirmed", 3),
+            vault(2, "pending", 4),
         ]);
         let set = |session| ValidatorSet { coin: Coin::Btc, session: SetSession(session) };
         let keys = held(&vaults, set(1)).unwrap();
-        assert_eq!((keys.ristretto, keys.external), ([0x11; 32], vec![4, 5]));
+        assert_eq!((keys.ristretto, keys.external), ([3; 32], vec![3; 33]));
         assert_eq!(held(&vaults, set(2)), None);
         assert_eq!(held(&json!({}), set(0)), None);
     }

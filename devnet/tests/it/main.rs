@@ -1,0 +1,14 @@
+//! Whole networks of real processes: one scenario per file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bad_share;
+mod ends;
+mod genesis;
+mod kafka;
+mod killed;
+mod raw_topics;
+mod resume;
+mod rotation;
+mod setup;
+mod seven;
+mod stranger;
