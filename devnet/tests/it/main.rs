@@ -4,6 +4,7 @@
 mod bad_share;
 mod ends;
 mod genesis;
+mod house;
 mod kafka;
 mod killed;
 mod raw_topics;

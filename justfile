@@ -1,0 +1,23 @@
+# One door for upkeep; `.ci/run` is what decides.
+
+# List what there is.
+default:
+    @just --list
+
+# Format, lints, documentation.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# All tests.
+test:
+    cargo test --workspace
+
+# A network on this machine.
+devnet *options:
+    cargo run --package serai-devnet -- {{options}}
+
+# Everything, as it is decided.
+ci:
+    .ci/run
