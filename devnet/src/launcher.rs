@@ -22,7 +22,7 @@ use crate::chain::{ChainError, ChainEvent, SetEvent};
 use crate::cluster::{Cluster, ClusterError, Layout, LayoutError, Notice};
 use crate::follower::Follower;
 use crate::options::{Options, Until};
-use crate::progress::{Progress, describe};
+use crate::progress::{Progress, describe, describe_start};
 use crate::report::{Report, ReportError, collect};
 
 /// Without any change for this long, a goal counts as out of reach.
@@ -268,11 +268,13 @@ impl Show {
     async fn stages(&mut self, cluster: &Cluster) {
         for name in &cluster.layout().settings().validators {
             let Ok(sessions) = cluster.ask(name, &["sessions"]).await else { continue };
-            for coin in self.coins.clone() {
-                if self.active.contains(&coin) {
-                    continue;
-                }
-                let text = describe(&sessions, coin).unwrap_or_else(|| "waiting".to_owned());
+            let open: Vec<Coin> =
+                self.coins.iter().copied().filter(|coin| !self.active.contains(coin)).collect();
+            let all_known = open.iter().all(|coin| describe(&sessions, *coin).is_some());
+            let status = if all_known { None } else { cluster.ask(name, &["status"]).await.ok() };
+            for coin in open {
+                let start = || describe_start(status.as_ref()?, coin);
+                let Some(text) = describe(&sessions, coin).or_else(start) else { continue };
                 if text != self.progress.text(coin) {
                     self.note(&format!("{coin}: {text}"));
                 }

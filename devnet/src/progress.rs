@@ -118,6 +118,18 @@ pub fn describe(sessions: &serde_json::Value, coin: Coin) -> Option<String> {
     Some(text)
 }
 
+/// What a coordinator's `status` answer says of the first step towards a coin's vault that is not
+/// done, in a line.
+pub fn describe_start(status: &serde_json::Value, coin: Coin) -> Option<String> {
+    use serde_json::Value;
+    let text = |step: &Value, key: &str| Some(step.get(key)?.as_str()?.to_owned());
+    let about = |step: &&Value| text(step, "coin").is_none_or(|of| of == coin.name());
+    let open = |step: &&Value| text(step, "state").is_some_and(|state| state != "ok");
+    let step = status.get("start")?.as_array()?.iter().filter(about).find(open)?;
+    let reason = text(step, "reason").map(|reason| format!(" ({reason})"));
+    Some(format!("{}{}", text(step, "step")?, reason.unwrap_or_default()))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests {
@@ -138,5 +150,20 @@ mod tests {
         );
         assert_eq!(describe(&sessions, Coin::Eth), None);
         assert_eq!(describe(&json!("nonsense"), Coin::Btc), None);
+    }
+
+    #[test]
+    fn the_first_open_step_in_a_line() {
+        let step = |coin: Option<&str>, step: &str, state: &str, reason: Option<&str>| json!({ "coin": coin, "step": step, "state": state, "reason": reason });
+        let status = json!({ "start": [
+            step(None, "load keys", "ok", None),
+            step(Some("eth"), "publish keys", "failed", Some("elsewhere")),
+            step(Some("btc"), "learn processor key", "waiting", Some("no record yet")),
+        ] });
+        assert_eq!(
+            describe_start(&status, Coin::Btc).unwrap(),
+            "learn processor key (no record yet)"
+        );
+        assert_eq!(describe_start(&status, Coin::Xmr), None);
     }
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+use serai_bus::connect;
 use serai_devnet::cluster::{Cluster, Processor, Program, Settings, processors};
-use serai_messages::{Coin, Name};
+use serai_devnet::report::{bus_settings, read_topic};
+use serai_messages::{Coin, Name, Topic};
 
 use crate::setup::{Network, find, keys, name, report, set, stage};
 
@@ -54,19 +57,44 @@ impl Watch {
     }
 }
 
-/// Lives through the loss of what `kill` takes away, once alice is in the middle of key generation.
+/// Waits until dave's processor was told to begin, and freezes it: the others then stand still in
+/// the middle of key generation for as long as it takes.
+async fn freeze(network: &Cluster) -> Processor {
+    let dave = name("dave");
+    let bus = connect(&bus_settings(network.layout(), &dave), false).unwrap();
+    let topic = Topic::Chain(Coin::Btc).full_name(&dave);
+    find("the start of dave's key generation", || async {
+        let records = read_topic(bus.as_ref(), &topic).await.ok()?;
+        let mut records = records.into_iter().filter_map(|delivered| delivered.record.ok());
+        records.find(|record| record.kind == "keygen.start")
+    })
+    .await;
+    let of_dave = network.processors().into_iter().find(|one| one.name == dave).unwrap();
+    signal(of_dave.pid, Signal::STOP);
+    of_dave
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Lives through the loss of what `kill` takes away, in the middle of key generation.
 async fn survive(kill: impl AsyncFnOnce(&Cluster, Name)) {
     let network = Network::start(Settings::new(4, &[Coin::Btc])).await;
     let watch = Watch::start(&network);
     let btc = set(Coin::Btc, 0);
+    let frozen = freeze(&network).await;
     let at = stage(&network, &name("alice"), btc, &MIDDLE).await;
     kill(&network, name("bob")).await;
     let early = network.chain().await.unwrap().keys(btc).await.unwrap();
     assert_eq!(early, None, "killed at {at}, and the keys were there already");
+    signal(frozen.pid, Signal::CONT);
 
     keys(&network, btc).await;
     let report = report(&network).await;
     let session = &report["sessions"][0];
+    println!("killed at {at}, attempts {}", session["attempts"]);
     assert!(session["attempts"].as_u64() <= Some(2), "{session}");
     find("one processor per validator", || async {
         (network.processors().len() == 4).then_some(())
