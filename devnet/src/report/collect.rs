@@ -235,7 +235,9 @@ fn held(vaults: &serde_json::Value, set: ValidatorSet) -> Option<KeyPair> {
         vault.get("session").and_then(Value::as_u64) == Some(set.session.0.into())
             && vault.get("state").and_then(Value::as_str) == Some("confirmed")
     })?;
-    serde_json::from_value(vault.get("key_pair")?.clone()).ok()
+    let key = |field: &str| hex::decode(vault.get(field)?.as_str()?).ok();
+    let ristretto = key("ristretto_key")?.try_into().ok()?;
+    Some(KeyPair { ristretto, external: key("external_key")? })
 }
 
 /// Verifies the signatures that the party's members published. All of them must have.
@@ -380,8 +382,12 @@ mod tests {
     #[test]
     fn a_processors_word_is_read_by_session() {
         let vault = |session: u32, state: &str, byte: u8| {
-            let key_pair = KeyPair { ristretto: [byte; 32], external: vec![byte; 33] };
-            json!({ "session": session, "state": state, "key_pair": key_pair })
+            json!({
+                "session": session,
+                "state": state,
+                "ristretto_key": hex::encode([byte; 32]),
+                "external_key": hex::encode([byte; 33]),
+            })
         };
         let vaults = json!([
             vault(0, "confirmed", 1),
