@@ -24,6 +24,8 @@
 mod actor;
 mod answers;
 mod conversation;
+#[cfg(feature = "faults")]
+mod faults;
 mod handlers;
 mod intake;
 mod mailbox;

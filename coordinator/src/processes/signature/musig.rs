@@ -11,8 +11,8 @@ use serai_protocol::musig::{MusigComplete, MusigError, MusigMachine, MusigSign};
 use serai_sr25519::Signer;
 
 enum Machine {
-    Sign(MusigSign),
-    Complete(MusigComplete),
+    Sign(Box<MusigSign>),
+    Complete(Box<MusigComplete>),
 }
 
 /// All running machines, at most one per set and attempt.
@@ -27,7 +27,7 @@ impl Musigs {
                 match MusigMachine::new(signer, id.set, &members) {
                     Ok(machine) => {
                         let (machine, preprocess) = machine.preprocess(&mut OsRng);
-                        self.0.insert(id, Machine::Sign(machine));
+                        self.0.insert(id, Machine::Sign(Box::new(machine)));
                         Input::MusigPreprocess { id, preprocess }
                     }
                     Err(error) => failed(id, error),
@@ -36,7 +36,7 @@ impl Musigs {
             MusigRequest::Sign { id, preprocesses, message } => match self.0.remove(&id) {
                 Some(Machine::Sign(machine)) => match machine.sign(&preprocesses, &message) {
                     Ok((machine, share)) => {
-                        self.0.insert(id, Machine::Complete(machine));
+                        self.0.insert(id, Machine::Complete(Box::new(machine)));
                         Input::MusigShare { id, share }
                     }
                     Err(error) => failed(id, error),

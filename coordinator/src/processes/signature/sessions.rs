@@ -87,6 +87,8 @@ pub struct Sessions {
     running: BTreeMap<SessionId, Session>,
     ended: BTreeSet<SessionId>,
     musigs: Musigs,
+    #[cfg(feature = "faults")]
+    misbehaviour: super::faults::Misbehaviour,
 }
 
 impl Sessions {
@@ -107,6 +109,8 @@ impl Sessions {
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             musigs: Musigs::default(),
+            #[cfg(feature = "faults")]
+            misbehaviour: super::faults::Misbehaviour::from_environment(),
         }
     }
 
@@ -275,8 +279,12 @@ impl Sessions {
         note_party(&mut session.party, &effect);
         match effect {
             Effect::Say(message) => {
+                #[cfg(feature = "faults")]
+                let message = self.misbehaviour.said(message, &session.parameters);
                 let statement = self.sign(message);
                 for validator in &session.parameters.validators {
+                    #[cfg(feature = "faults")]
+                    let statement = self.equivocate(*validator, &session.parameters, &statement);
                     self.post(transaction, *validator, &statement)?;
                 }
                 queue.push_back(Input::Statement(statement));
@@ -327,6 +335,20 @@ impl Sessions {
             }
         }
         Ok(())
+    }
+
+    /// What the validator is told in place of the statement, where this one equivocates.
+    #[cfg(feature = "faults")]
+    fn equivocate(
+        &self,
+        to: ValidatorKey,
+        parameters: &Parameters,
+        statement: &SignedStatement,
+    ) -> SignedStatement {
+        match self.misbehaviour.other_version(to, parameters, statement) {
+            Some(message) => self.sign(message),
+            None => statement.clone(),
+        }
     }
 
     /// The one place where this validator's statements are signed.

@@ -1,0 +1,71 @@
+//! Misbehaviour on demand, for tests of other validators' defences. Compiled with the feature
+//! `faults` alone, which no program that is shipped turns on.
+
+use serai_messages::keygen::{PeerMessage, Round};
+use serai_messages::{Body, SignedStatement, ValidatorKey};
+use serai_protocol::keygen::Parameters;
+
+/// Environment variable that names the misbehaviour.
+pub const VARIABLE: &str = "SERAI_COORDINATOR_FAULT";
+
+/// What this coordinator does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misbehaviour {
+    /// Nothing.
+    None,
+    /// `equivocate`: the last other validator of the set is sent other commitments than the rest.
+    Equivocate,
+    /// `lie`: reports other commitments of the first other member than it received.
+    Lie,
+}
+
+impl Misbehaviour {
+    /// What the environment asks for; anything unknown is nothing, and said.
+    pub fn from_environment() -> Self {
+        match std::env::var(VARIABLE).as_deref() {
+            Ok("equivocate") => Self::Equivocate,
+            Ok("lie") => Self::Lie,
+            Ok(other) => {
+                tracing::error!(other, "{VARIABLE} knows equivocate and lie");
+                Self::None
+            }
+            Err(_) => Self::None,
+        }
+    }
+
+    /// What is said in place of `message`. Only the first attempt is tampered with.
+    pub fn said(self, mut message: PeerMessage, parameters: &Parameters) -> PeerMessage {
+        if let PeerMessage::Agreement { id, round: Round::Commitments, digests } = &mut message
+            && self == Self::Lie
+            && id.attempt.0 == 0
+        {
+            let first =
+                parameters.validators.iter().position(|validator| *validator != parameters.own);
+            if let Some(digest) = first.and_then(|first| digests.get_mut(first)) {
+                digest.reverse();
+            }
+        }
+        message
+    }
+
+    /// What `to` is told instead of the statement, if anything else.
+    pub fn other_version(
+        self,
+        to: ValidatorKey,
+        parameters: &Parameters,
+        statement: &SignedStatement,
+    ) -> Option<PeerMessage> {
+        let mut others = parameters.validators.iter().filter(|key| **key != parameters.own);
+        let Body::Keygen(message) = &statement.statement.body;
+        let mut message = message.clone();
+        if let PeerMessage::Commitments { id, commitments } = &mut message
+            && self == Self::Equivocate
+            && id.attempt.0 == 0
+            && others.next_back() == Some(&to)
+        {
+            commitments.external.reverse();
+            return Some(message);
+        }
+        None
+    }
+}
