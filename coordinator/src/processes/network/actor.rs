@@ -81,8 +81,8 @@ pub fn new(
 }
 
 impl Actor {
-    /// Runs until `shutdown`, for the Serai chain with this genesis hash. Connections are cut; what is not acknowledged is sent again after the
-    /// next start.
+    /// Runs until `shutdown`, for the Serai chain with this genesis hash. Connections are cut then;
+    /// what is not acknowledged is sent again after the next start.
     ///
     /// # Errors
     /// [`Error`]: cannot start, the database fails, replaced, or nobody takes what peers say.
