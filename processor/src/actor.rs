@@ -7,19 +7,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Transaction;
 use serai_bus::exchange::{self, Acceptance, Consumer};
 use serai_bus::{
-    Bus, BusError, Database, DatabaseError, Delivered, PublishError, Publisher, SecretKey, Start,
-    Waker,
+    Bus, BusError, Database, DatabaseError, DeadLetter, Delivered, OffsetReset, PublishError,
+    Publisher, SecretKey, SubscribeError, Subscription, Waker,
 };
 use serai_messages::control::Heartbeat;
 use serai_messages::keygen::CoordinatorMessage;
-use serai_messages::{Coin, Name, ProcessorKey, Record, Topic};
+use serai_messages::{Coin, Endpoint, Name, ProcessorKey, Record, Topic};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::inbox::{Input, Reader, Refusal};
 use crate::keygen::{self, Keygen};
 use crate::keystore::Cipher;
-use crate::outbox::{DeadLetter, Outbox, OutboxError};
+use crate::outbox::{Outbox, OutboxError};
 use crate::state::{self, Birth, StateError};
 
 /// Pause after the bus was not available.
@@ -53,7 +53,7 @@ pub struct Settings {
     /// Time between two heartbeats.
     pub heartbeat: Duration,
     /// Where reading begins the first time.
-    pub first: Start,
+    pub offset_reset: OffsetReset,
 }
 
 /// Why a processor stopped.
@@ -71,6 +71,9 @@ pub enum Error {
     /// The bus.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// The topic cannot be read.
+    #[error(transparent)]
+    Subscribe(#[from] SubscribeError),
     /// The publisher.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -88,6 +91,7 @@ pub enum Error {
 /// A processor, ready to run.
 #[derive(Debug)]
 pub struct Actor {
+    name: Name,
     bus: Arc<dyn Bus>,
     database: Database,
     keygen: Keygen,
@@ -98,7 +102,7 @@ pub struct Actor {
     coordinator: Option<ProcessorKey>,
     birth: Birth,
     heartbeat: Duration,
-    first: Start,
+    offset_reset: OffsetReset,
 }
 
 impl Actor {
@@ -113,7 +117,7 @@ impl Actor {
         let dead_letter_topic = Topic::DeadLetter.full_name(&name);
         let (publisher, waker) = Publisher::new(bus.clone(), database.clone(), topic.clone());
         let (dead_letters, dead_letter_waker) =
-            Publisher::new(bus.clone(), database.clone(), dead_letter_topic.clone());
+            Publisher::new(bus.clone(), database.clone(), dead_letter_topic);
         let keygen = Keygen::new(coin, secret.public(), cipher, settings.backups);
         let coordinator = database.transaction(|transaction| {
             if let Some(key) = settings.coordinator.or(settings.accept) {
@@ -121,8 +125,9 @@ impl Actor {
             }
             Ok::<_, Error>(state::coordinator_key(transaction)?)
         })?;
-        let outbox = Outbox { coin, topic, dead_letter_topic, incarnation, secret };
+        let outbox = Outbox { coin, topic, incarnation, secret };
         Ok(Self {
+            name,
             bus,
             database,
             keygen,
@@ -133,7 +138,7 @@ impl Actor {
             coordinator,
             birth: Birth { next: 0, superseding: false },
             heartbeat: settings.heartbeat,
-            first: settings.first,
+            offset_reset: settings.offset_reset,
         })
     }
 
@@ -172,9 +177,13 @@ impl Actor {
             () = shutdown.cancelled() => return Ok(()),
             result = self.prepare() => result?,
         }
-        let mut reader = tokio::select! {
+        let topic = self.outbox.topic.clone();
+        let consumer = Consumer { reader: READER, topic: &topic };
+        let mut subscription = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            reader = self.reader() => reader?,
+            subscription =
+                Subscription::open(&self.bus, &self.database, consumer, self.offset_reset) =>
+                subscription?,
         };
         tracing::info!(
             topic = self.outbox.topic,
@@ -189,24 +198,18 @@ impl Actor {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 _ = heartbeat.tick() => self.handle_heartbeat()?,
-                delivered = reader.next() => match delivered {
-                    Ok(delivered) => {
-                        self.handle_delivered(&delivered)?;
-                        reader.report(delivered.offset).await;
-                    }
-                    Err(BusError::Unavailable { bus, reason }) => {
-                        tracing::warn!(bus, reason, "cannot read yet");
-                        tokio::time::sleep(RETRY).await;
-                    }
-                    Err(error) => return Err(error.into()),
-                },
+                delivered = subscription.next() => {
+                    let delivered = delivered?;
+                    self.handle_delivered(consumer, &delivered)?;
+                    subscription.handled(delivered.offset).await;
+                }
             }
         }
     }
 
     /// Creates the topics, notes the birth, announces the key.
     async fn prepare(&mut self) -> Result<(), Error> {
-        let topics = [self.outbox.topic.clone(), self.outbox.dead_letter_topic.clone()];
+        let topics = [self.outbox.topic.clone(), Topic::DeadLetter.full_name(&self.name)];
         let info = loop {
             let attempt = async {
                 self.bus.create_topics(&topics).await?;
@@ -237,48 +240,31 @@ impl Actor {
         Ok(())
     }
 
-    async fn reader(&self) -> Result<Box<dyn serai_bus::Reader>, Error> {
-        let topic = self.outbox.topic.as_str();
-        let consumer = Consumer { reader: READER, topic };
-        let position = self.database.read(|connection| exchange::position(connection, consumer))?;
-        let start = position.map_or_else(|| self.first.clone(), Start::After);
-        loop {
-            match self.bus.read(topic, start.clone()).await {
-                Ok(reader) => return Ok(reader),
-                Err(BusError::Unavailable { bus, reason }) => {
-                    tracing::warn!(bus, reason, "cannot read yet");
-                    tokio::time::sleep(RETRY).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
     /// One record: position, sequence, state and effects in one transaction.
-    fn handle_delivered(&mut self, delivered: &Delivered) -> Result<(), Error> {
+    fn handle_delivered(
+        &mut self,
+        consumer: Consumer<'_>,
+        delivered: &Delivered,
+    ) -> Result<(), Error> {
         let database = self.database.clone();
         database.transaction(|transaction| {
-            let topic = self.outbox.topic.clone();
-            let consumer = Consumer { reader: READER, topic: &topic };
             exchange::set_position(transaction, consumer, &delivered.position())?;
             let rejected = match &delivered.record {
                 Ok(record) => {
                     self.handle_record(transaction, consumer, delivered.offset, record)?
                 }
-                Err(undecodable) => Some(undecodable.reason.clone()),
+                // The letter says why by itself.
+                Err(_) => Some(String::new()),
             };
-            let Some(reason) = rejected else { return Ok::<_, Error>(()) };
-            tracing::warn!(offset = delivered.offset, reason, "record goes to the dead letters");
-            let letter = DeadLetter {
-                offset: delivered.offset,
-                record: delivered.record.as_ref().ok(),
-                body: match &delivered.record {
-                    Ok(record) => &record.body,
-                    Err(undecodable) => &undecodable.body,
-                },
-                reason: &reason,
-            };
-            Ok(self.outbox.dead_letter(transaction, letter)?)
+            if let Some(reason) = rejected {
+                DeadLetter::new(consumer, delivered, &reason).enqueue(
+                    transaction,
+                    &self.name,
+                    Endpoint::Processor(self.outbox.coin),
+                    self.outbox.incarnation,
+                )?;
+            }
+            Ok::<_, Error>(())
         })?;
         self.wake();
         Ok(())
@@ -402,10 +388,11 @@ impl Actor {
 
     /// Returns once nothing waits for the bus, or the database cannot say.
     async fn drained(&self) {
+        let dead_letters = Topic::DeadLetter.full_name(&self.name);
         loop {
             let waiting = self.database.read(|connection| {
                 Ok(exchange::pending(connection, &self.outbox.topic, 1)?.len()
-                    + exchange::pending(connection, &self.outbox.dead_letter_topic, 1)?.len())
+                    + exchange::pending(connection, &dead_letters, 1)?.len())
             });
             if waiting.map_or(true, |waiting| waiting == 0) {
                 return;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use serai_bus::{BusError, OffsetReset, Settings as BusSettings, Start};
+use serai_bus::{BusError, Settings as BusSettings};
 use serai_messages::{Coin, Name, ProcessorKey};
 
 use crate::actor;
 use crate::folder::FolderError;
 use crate::restore::RestoreError;
+use crate::state::StateError;
 use crate::vaults::UnreadableFolder;
 
 /// Reference processor: holds a validator's shares of one coin's vault keys.
@@ -39,6 +40,19 @@ pub enum Command {
     /// Print the processor's public key, which its coordinator may pin; draws the key if there is
     /// none yet.
     Key {
+        /// The data folder.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Go on after the bus' topic was recreated or lost data: what it holds now is read from its
+    /// beginning. The processor must not run.
+    Resume {
+        /// The validator's name.
+        #[arg(long)]
+        name: Name,
+        /// The coin.
+        #[arg(long)]
+        coin: Coin,
         /// The data folder.
         #[arg(long)]
         data: PathBuf,
@@ -155,6 +169,9 @@ pub enum Failure {
     /// A folder cannot be inspected.
     #[error(transparent)]
     Vaults(#[from] UnreadableFolder),
+    /// A data folder's state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A backup cannot be restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -199,14 +216,6 @@ impl Run {
             }
         }
         Ok(settings)
-    }
-
-    /// Where reading begins the first time.
-    pub fn first(settings: &BusSettings) -> Start {
-        match settings.offset_reset {
-            OffsetReset::Earliest => Start::Earliest,
-            OffsetReset::Latest => Start::Latest,
-        }
     }
 
     /// Time between two heartbeats.

@@ -16,12 +16,6 @@ pub const ANNOUNCEMENT: &str = "control.key";
 /// Type of a heartbeat.
 pub const HEARTBEAT: &str = "control.heartbeat";
 
-/// Type of a dead letter.
-pub const DEAD_LETTER: &str = "dead-letter";
-
-/// Body bytes that a dead letter quotes.
-const QUOTED_BYTES: usize = 4096;
-
 /// Why a record cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -43,37 +37,22 @@ pub struct Outbox {
     pub coin: Coin,
     /// `{name}-{coin}`.
     pub topic: String,
-    /// `{name}-dead-letter`.
-    pub dead_letter_topic: String,
     /// This folder's incarnation.
     pub incarnation: Incarnation,
     /// The sealing key.
     pub secret: SecretKey,
 }
 
-/// A record that could not be handled.
-#[derive(Clone, Copy, Debug)]
-pub struct DeadLetter<'a> {
-    /// Its offset in the processor's topic.
-    pub offset: u64,
-    /// The record, where the bytes were one.
-    pub record: Option<&'a Record>,
-    /// The body.
-    pub body: &'a [u8],
-    /// Why it could not be handled.
-    pub reason: &'a str,
-}
-
 impl Outbox {
+    /// A record to the coordinator, without its body; `{sequence}` in `id` is filled in.
     fn record(
         &self,
         transaction: &Transaction<'_>,
-        topic: &str,
-        to: Endpoint,
         id: &str,
         kind: &str,
     ) -> Result<Record, OutboxError> {
-        let sequence = exchange::next_sequence(transaction, topic, to, self.incarnation)?;
+        let to = Endpoint::Coordinator;
+        let sequence = exchange::next_sequence(transaction, &self.topic, to, self.incarnation)?;
         Ok(Record {
             id: IntentId::new(id.replace("{sequence}", &sequence.to_string()))?,
             kind: kind.to_owned(),
@@ -111,8 +90,7 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let (kind, id) = (message.kind(), message.id());
         let intent = format!("{id}/{kind}");
-        let mut record =
-            self.record(transaction, &self.topic, Endpoint::Coordinator, &intent, &kind)?;
+        let mut record = self.record(transaction, &intent, &kind)?;
         record.session = SessionId::Keygen(id.set).to_string();
         record.body = encode(message);
         self.seal(transaction, record, coordinator)
@@ -129,8 +107,7 @@ impl Outbox {
         coordinator: &ProcessorKey,
     ) -> Result<(), OutboxError> {
         let intent = format!("heartbeat/{}/{}/{{sequence}}", self.coin, self.incarnation);
-        let mut record =
-            self.record(transaction, &self.topic, Endpoint::Coordinator, &intent, HEARTBEAT)?;
+        let mut record = self.record(transaction, &intent, HEARTBEAT)?;
         record.body = encode(heartbeat);
         self.seal(transaction, record, coordinator)
     }
@@ -141,43 +118,13 @@ impl Outbox {
     /// [`OutboxError`].
     pub fn announcement(&self, transaction: &Transaction<'_>) -> Result<(), OutboxError> {
         let intent = format!("announcement/{}/{}/{{sequence}}", self.coin, self.incarnation);
-        let mut record =
-            self.record(transaction, &self.topic, Endpoint::Coordinator, &intent, ANNOUNCEMENT)?;
+        let mut record = self.record(transaction, &intent, ANNOUNCEMENT)?;
         record.body = encode(&KeyAnnouncement {
             coin: self.coin,
             key: self.secret.public(),
             incarnation: self.incarnation,
         });
         exchange::enqueue(transaction, &self.topic, &record)?;
-        Ok(())
-    }
-
-    /// A record for the dead letters: JSON with where it stood, its headers, the reason, and the
-    /// beginning of its body. A sealed body stays sealed.
-    ///
-    /// # Errors
-    /// [`OutboxError`].
-    pub fn dead_letter(
-        &self,
-        transaction: &Transaction<'_>,
-        letter: DeadLetter<'_>,
-    ) -> Result<(), OutboxError> {
-        let topic = &self.dead_letter_topic;
-        let intent = format!("dead-letter/{}/{}/{}", self.topic, self.incarnation, letter.offset);
-        let mut record = self.record(transaction, topic, Endpoint::Anyone, &intent, DEAD_LETTER)?;
-        let quoted = letter.body.get(..QUOTED_BYTES).unwrap_or(letter.body);
-        let text = serde_json::json!({
-            "topic": self.topic,
-            "offset": letter.offset,
-            "reason": letter.reason,
-            "id": letter.record.map(|record| record.id.to_string()),
-            "type": letter.record.map(|record| record.kind.clone()),
-            "from": letter.record.map(|record| record.from.to_string()),
-            "body_bytes": letter.body.len(),
-            "body": hex::encode(quoted),
-        });
-        record.body = text.to_string().into_bytes();
-        exchange::enqueue(transaction, topic, &record)?;
         Ok(())
     }
 }

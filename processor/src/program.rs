@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use serai_bus::Bus;
+use serai_bus::{Bus, exchange};
+use serai_messages::Topic;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +15,7 @@ use crate::actor::{Actor, Settings};
 use crate::cli::{Cli, Command, Failure, Run};
 use crate::folder::Folder;
 use crate::restore::restore;
+use crate::state::{self, StateError};
 use crate::vaults::vaults;
 
 /// Exit code of a wrong command line (sysexits' `EX_USAGE`).
@@ -34,17 +36,38 @@ pub fn main() -> ExitCode {
         (Some(command), _) => execute(&command),
         (None, Some(options)) => run(&options),
         (None, None) => {
-            eprintln!("serai-processor: nothing to do; see serai-processor --help");
+            complain(&"nothing to do; see serai-processor --help");
             return ExitCode::from(USAGE);
         }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("serai-processor: {failure}");
+            complain(&failure);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Standard error, also when nobody reads it any more: it often goes to the parent, and a processor
+/// whose parent is gone has to end in order, not in a panic of its logger.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write_all(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Says why the program ends.
+fn complain(reason: &dyn std::fmt::Display) {
+    // The writer above never fails.
+    let _ = writeln!(Log, "serai-processor: {reason}");
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -74,6 +97,19 @@ fn execute(command: &Command) -> Result<(), Failure> {
             let key = Folder::lock(data)?.sealing_key()?.public();
             print(&format!("{key}\n"))
         }
+        Command::Resume { name, coin, data } => {
+            let folder = Folder::lock(data)?;
+            let cipher = folder.cipher()?;
+            let (database, _) = state::open(folder.path(), name, *coin, &cipher)?;
+            let topic = Topic::Chain(*coin).full_name(name);
+            database
+                .transaction(|transaction| {
+                    exchange::forget_position(transaction, &topic)
+                        .map_err(|source| database.error(source))
+                })
+                .map_err(StateError::from)?;
+            print(&format!("{topic} will be read from its beginning\n"))
+        }
         Command::Restore { name, coin, data, backups } => {
             let folder = Folder::lock(data)?;
             let cipher = folder.cipher()?;
@@ -89,7 +125,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
 fn run(options: &Run) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&options.log_level)
         .map_err(|error| Failure::Option(format!("--log-level {}: {error}", options.log_level)))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).init();
     let folder = Folder::lock(&options.data)?;
     let bus_settings = options.bus_settings()?;
     // Whether the embedded log is fit for production is for the coordinator's mode to say.
@@ -107,7 +143,7 @@ fn run(options: &Run) -> Result<(), Failure> {
         coordinator: options.coordinator_key,
         accept: options.accept_coordinator_key,
         heartbeat: options.heartbeat(),
-        first: Run::first(&bus_settings),
+        offset_reset: bus_settings.offset_reset,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -170,8 +206,8 @@ fn watch_parent(shutdown: &CancellationToken) -> Result<(), Failure> {
                     _ => break,
                 }
             }
-            tracing::info!("the parent process is gone");
             shutdown.cancel();
+            tracing::info!("the parent process is gone");
         })
         .map(|_| ())
         .map_err(|source| Failure::System { what: "thread", source })

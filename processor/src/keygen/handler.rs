@@ -8,6 +8,7 @@ use serai_bus::DatabaseError;
 use serai_messages::keygen::{CoordinatorMessage, KeyKind, KeygenId, Party, ProcessorMessage};
 use serai_messages::{Coin, KeyPair, Participant, ProcessorKey, ValidatorSet};
 
+use super::judge::Case;
 use super::machines::Machines;
 use super::party::own_participant;
 use super::tables::{self, Step};
@@ -141,7 +142,8 @@ impl Keygen {
                 self.shares(transaction, message, *id, statements)
             }
             CoordinatorMessage::Judge { id, accuser, share, key, blame } => {
-                self.judge(transaction, message, *id, *accuser, share, *key, blame.as_deref())
+                let case = Case { accuser: *accuser, share, key: *key, blame: blame.as_deref() };
+                self.judge(transaction, message, *id, case)
             }
             CoordinatorMessage::ProofPreprocesses { id, statements } => {
                 self.proof_preprocesses(transaction, message, *id, statements)

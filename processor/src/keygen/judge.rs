@@ -11,18 +11,25 @@ use super::rounds::commitments_of;
 use super::statements::open;
 use crate::crypto::{Accusation, Messages};
 
+/// An accusation as the coordinator hands it over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case<'a> {
+    pub(super) accuser: Participant,
+    /// What the accused is said to have signed.
+    pub(super) share: &'a SignedStatement,
+    pub(super) key: KeyKind,
+    pub(super) blame: Option<&'a [u8]>,
+}
+
 impl Keygen {
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn judge(
         &mut self,
         transaction: &Transaction<'_>,
         message: &CoordinatorMessage,
         id: KeygenId,
-        accuser: Participant,
-        share: &SignedStatement,
-        key: KeyKind,
-        blame: Option<&[u8]>,
+        case: Case<'_>,
     ) -> Result<Vec<ProcessorMessage>, Stop> {
+        let Case { accuser, share, key, blame } = case;
         let frame = self.frame(transaction, id)?;
         let stranger =
             || Stop::Ignored(format!("{id}: an accusation by or of somebody outside the party"));

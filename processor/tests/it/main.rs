@@ -5,6 +5,8 @@
 mod blame;
 mod ceremony;
 mod confirm;
+#[cfg(feature = "faults")]
+mod faults;
 mod members;
 mod nonce;
 mod party;

@@ -71,6 +71,11 @@ impl Member {
         (self.database, self.keygen) = open(self.folder.path(), self.coin, &self.secret);
     }
 
+    #[cfg(feature = "faults")]
+    pub fn misbehave(&mut self, misbehaviour: serai_processor::faults::Misbehaviour) {
+        self.keygen.misbehave(misbehaviour);
+    }
+
     /// Another instance with the same database, as of now: to ask "what if" once more.
     pub fn fork(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();

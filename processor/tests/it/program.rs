@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_core::OsRng;
-use serai_bus::{Bus, SecretKey, Settings, Start, sealing};
+use serai_bus::{Bus, DeadLetter, SecretKey, Settings, Start, sealing};
 use serai_messages::control::{Heartbeat, KeyAnnouncement};
 use serai_messages::keygen::{
     CoordinatorMessage, KeygenId, Member, Party, PeerMessage, ProcessorMessage,
@@ -38,9 +38,13 @@ impl Drop for Program {
 }
 
 fn command(folder: &Path, bus: &Path) -> Command {
+    logging(folder, bus, "warn")
+}
+
+fn logging(folder: &Path, bus: &Path, level: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_serai-processor"));
     command
-        .args(["--name", "alice", "--coin", "btc", "--exit-with-parent", "--log-level", "warn"])
+        .args(["--name", "alice", "--coin", "btc", "--exit-with-parent", "--log-level", level])
         .args(["--heartbeat-ms", "50"])
         .arg("--data")
         .arg(folder)
@@ -387,10 +391,9 @@ async fn what_cannot_be_handled_is_a_dead_letter_and_blocks_nothing() {
     for expected in ["must be sealed", "does not open", "does not open", "--accept-coordinator-key"]
     {
         let letter = tokio::time::timeout(DEADLINE, letters.next()).await.unwrap().unwrap();
-        let body: serde_json::Value = serde_json::from_slice(&letter.record.unwrap().body).unwrap();
-        let reason = body["reason"].as_str().unwrap();
-        assert!(reason.contains(expected), "{reason}");
-        assert_eq!(body["topic"], "alice-btc");
+        let letter = DeadLetter::read(&letter.record.unwrap()).unwrap();
+        assert!(letter.reason.contains(expected), "{}", letter.reason);
+        assert_eq!(letter.topic, "alice-btc");
     }
 }
 
@@ -406,6 +409,19 @@ async fn a_second_program_on_a_folder_is_refused() {
     assert!(text.contains("in use by another processor"), "{text}");
     first.terminate();
     assert_eq!(first.end(), (Some(0), String::new()));
+}
+
+/// A parent that is killed takes both ends with it: the one that says so and the one that reads the
+/// log.
+#[tokio::test]
+async fn it_ends_with_its_parent_though_nobody_reads_its_log() {
+    let place = place();
+    let mut coordinator = Coordinator::new(1, &place.bus).await;
+    let mut program = Program::start(logging(&place.data, &place.bus, "info"));
+    assert_eq!(coordinator.receive().await, None);
+    drop(program.child.stderr.take());
+    drop(program.stdin.take());
+    assert_eq!(program.end().0, Some(0));
 }
 
 /// A new folder for the same processor: it takes a higher incarnation, does not take up what the
