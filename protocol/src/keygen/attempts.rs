@@ -266,11 +266,17 @@ impl Keygen {
         if known || self.quorum.is_empty() || !verified(statement) {
             return;
         }
-        self.running.helped.insert(late);
-        let id = self.running.id;
-        out.extend(self.quorum.iter().map(|vote| {
-            Effect::Tell(late, PeerMessage::Disclosure { id, statement: Enclosed::new(vote) })
-        }));
+        self.show_votes(late, out);
+    }
+
+    /// Shows the votes that began the running attempt to one who may lack them, once.
+    pub(super) fn show_votes(&mut self, to: ValidatorKey, out: &mut Vec<Effect>) {
+        if self.running.helped.insert(to) {
+            let id = self.running.id;
+            out.extend(self.quorum.iter().map(|vote| {
+                Effect::Tell(to, PeerMessage::Disclosure { id, statement: Enclosed::new(vote) })
+            }));
+        }
     }
 
     /// A transaction may be lost: `set_keys` is published again each length of an attempt.

@@ -26,9 +26,18 @@ impl Keygen {
         }
         let others = (0..running.members.len()).filter(|position| *position != own);
         let from: Vec<_> = others.filter(|p| running.needs(*p)).map(Running::participant).collect();
-        if !from.is_empty() && self.running.waiting_said.insert(awaited) {
-            out.push(Effect::Say(PeerMessage::Waiting { id: self.running.id, awaited, from }));
+        if from.is_empty() || !self.running.waiting_said.insert(awaited) {
+            return;
         }
+        // Who said nothing at all may not know that this attempt began.
+        let (held, own) = (&self.running.held, self.parameters.own);
+        let members = self.running.members.iter().copied().zip(held);
+        let unheard: Vec<_> =
+            members.filter(|(key, held)| held.is_empty() && *key != own).map(|(k, _)| k).collect();
+        for key in unheard {
+            self.show_votes(key, out);
+        }
+        out.push(Effect::Say(PeerMessage::Waiting { id: self.running.id, awaited, from }));
     }
 
     /// What a member waits for: the statements' slot, and whose.

@@ -126,6 +126,20 @@ fn late_member_catches_up_with_the_running_attempt() {
 }
 
 #[test]
+fn member_that_missed_the_votes_is_shown_them() {
+    for seed in 0..3 {
+        let mut world = World::tampered(7, seed, |from, to, message| {
+            let dropped = from == ABSENT || (to == 5 && message.kind() == "attempt-vote");
+            (from == to || !dropped).then(|| message.clone())
+        });
+        world.run(60, |world| world.all_done((0..7).filter(|index| *index != ABSENT)));
+        let absent = world.key(ABSENT);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
+        assert!((0..7).all(|index| index == ABSENT || world.attempt(index) == 1));
+    }
+}
+
+#[test]
 fn set_that_starts_long_after_its_block_removes_nobody() {
     let mut world = World::new(4, 11);
     world.height = START + 10 * ATTEMPT_BLOCKS + 3;
