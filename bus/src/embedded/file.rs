@@ -92,15 +92,21 @@ impl From<rusqlite::Error> for Problem {
     }
 }
 
+/// Creates the file where absent. A file that is there is not opened: closing any descriptor of it
+/// would release, by POSIX' rules, every lock that SQLite holds on it in this process, and the next
+/// process to close the log would take itself for the last one and delete the live write-ahead log.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
     let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
+    options.create_new(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn prepare(path: &Path) -> Result<Connection, Problem> {
