@@ -269,6 +269,11 @@ async fn four_programs_make_a_vault() {
     })
     .await;
 
+    // One of them starts again between two steps, on the same folder.
+    programs[2].terminate();
+    assert_eq!(programs[2].end(), (Some(0), String::new()));
+    programs[2] = Program::start(command(&places[2].data, &places[2].bus));
+    assert_eq!(coordinators[2].receive().await, None, "the key is announced at each start");
     let message = CoordinatorMessage::Commitments { id, statements: commitments };
     let mut shares = Vec::new();
     for coordinator in &mut coordinators {
