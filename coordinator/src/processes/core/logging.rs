@@ -56,6 +56,8 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LoggingError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(level)?)
         .with_writer(std::io::stderr)
+        // A log that nobody reads any more must not end the program.
+        .log_internal_errors(false)
         .with_thread_names(true)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
