@@ -90,7 +90,7 @@ async fn a_processor_that_crashes_is_started_again() {
     let lives = lines(&folder.path().join("lives"), 4).await;
     running.until("restarted", |status| status.restarts >= 4).await;
     let status = running.status();
-    assert_eq!(status.last_end.as_deref(), Some("exit status: 3"));
+    assert!(status.last_end.unwrap().starts_with("exit status: 3"));
     assert!(running.board.causes()[0].contains("exit status: 3"), "{:?}", running.board.causes());
     assert!(running.board.causes()[0].contains("btc.log"), "{:?}", running.board.causes());
     running.stop().await;
@@ -124,7 +124,8 @@ async fn a_hung_processor_is_gone_before_the_next_one_starts() {
         // One heartbeat, then silence.
         running.mailbox.heartbeat(Coin::Btc);
         running.until("killed", |s| s.restarts == life as u64).await;
-        assert_eq!(running.status().last_end.as_deref(), Some("silent for 300ms and killed"));
+        let end = running.status().last_end.unwrap();
+        assert!(end.starts_with("silent for 300ms and killed"), "{end}");
     }
     running.stop().await;
     let overlap = std::fs::read_to_string(folder.path().join("overlap")).unwrap_or_default();

@@ -10,33 +10,45 @@ use serde_json::{Map, Value};
 
 use super::super::core::status::now_ms;
 
-/// Widest table; a wider one is printed as a list.
-const MAX_TABLE_CHARS: usize = 150;
+/// Widest table, its longest column of text left out; a wider one is printed as a list.
+const MAX_TABLE_CHARS: usize = 130;
+
+/// A column with a longer cell than this goes last, where a terminal may break its lines.
+const MAX_CELL_CHARS: usize = 48;
 
 /// Columns and fields that come first, in this order; the others follow by name.
-const FIRST: [&str; 22] = [
+const FIRST: [&str; 31] = [
     "id",
     "name",
-    "coin",
-    "session",
-    "attempt",
-    "kind",
     "validator",
+    "version",
+    "incarnation",
+    "http",
+    "well",
+    "causes",
     "topic",
     "step",
     "process",
     "fact",
+    "coin",
+    "session",
+    "attempt",
+    "kind",
     "state",
     "connected",
     "proven",
-    "well",
     "managed",
     "pid",
+    "restarts",
     "reason",
+    "error",
+    "last_end",
     "since_ms",
     "start",
     "facts",
     "processors",
+    "serai",
+    "network",
 ];
 
 /// Numbers from here on are moments in milliseconds since the Unix epoch, smaller ones durations.
@@ -118,19 +130,21 @@ fn write_fields(out: &mut String, fields: &Map<String, Value>, indent: usize) {
 }
 
 fn write_rows(out: &mut String, rows: &[&Map<String, Value>], indent: usize) {
-    let used = rows.iter().flat_map(|row| row.iter()).filter(|(_, value)| !value.is_null());
-    let columns = ordered(used.map(|(key, _)| key.as_str()));
-    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|key| title(key)).collect()];
-    for row in rows {
-        let cells = columns.iter().map(|key| row.get(*key).map_or(String::new(), |v| cell(key, v)));
-        lines.push(cells.collect());
-    }
-    let width = |column: usize| {
-        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
+    let flat: Vec<Map<String, Value>> = rows.iter().map(|row| flatten(row)).collect();
+    let used = flat.iter().flat_map(Map::iter).filter(|(_, value)| !value.is_null());
+    let mut columns = ordered(used.map(|(key, _)| key.as_str()));
+    let width = |column: &str| {
+        let cells = flat.iter().filter_map(|row| row.get(column)).map(|v| cell(column, v));
+        cells.chain([title(column)]).map(|text| text.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let flat = rows.iter().flat_map(|row| row.values()).all(is_line);
-    if !flat || indent + widths.iter().map(|width| width + 2).sum::<usize>() > MAX_TABLE_CHARS {
+    columns.sort_by_key(|column| width(column) > MAX_CELL_CHARS);
+    let widths: Vec<usize> = columns.iter().map(|column| width(column)).collect();
+    let before_last = widths.iter().rev().skip(1).map(|width| width + 2).sum::<usize>();
+    let is_table = flat.iter().flat_map(Map::values).all(is_line)
+        && widths.iter().filter(|width| **width > MAX_CELL_CHARS).count() <= 1
+        && indent + before_last + MAX_CELL_CHARS.min(widths.last().copied().unwrap_or(0))
+            <= MAX_TABLE_CHARS;
+    if !is_table {
         for (number, row) in rows.iter().enumerate() {
             if number > 0 {
                 out.push('\n');
@@ -139,13 +153,36 @@ fn write_rows(out: &mut String, rows: &[&Map<String, Value>], indent: usize) {
         }
         return;
     }
-    for line in lines {
+    let head: Vec<String> = columns.iter().map(|column| title(column)).collect();
+    let line = |row: &Map<String, Value>| -> Vec<String> {
+        columns.iter().map(|key| row.get(*key).map_or(String::new(), |v| cell(key, v))).collect()
+    };
+    for cells in std::iter::once(head).chain(flat.iter().map(line)) {
         let mut text = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
+        for (cell, width) in cells.iter().zip(&widths) {
             let _ = write!(text, "{cell:width$}  ");
         }
         let _ = writeln!(out, "{:indent$}{}", "", text.trim_end());
     }
+}
+
+/// The row with its objects of plain values taken apart: `{"held": {"next": 7}}` has a column
+/// `held next`.
+fn flatten(row: &Map<String, Value>) -> Map<String, Value> {
+    let mut flat = Map::new();
+    for (key, value) in row {
+        match value {
+            Value::Object(inner) if !inner.is_empty() && inner.values().all(is_line) => {
+                for (name, value) in inner {
+                    flat.insert(format!("{key}_{name}"), value.clone());
+                }
+            }
+            value => {
+                flat.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    flat
 }
 
 /// Each key once: those of [`FIRST`] first.
@@ -164,6 +201,7 @@ fn is_scalar(value: &Value) -> bool {
 /// Whether the value fits on a line.
 fn is_line(value: &Value) -> bool {
     match value {
+        Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.iter().all(is_scalar) && items.iter().all(|i| !is_sentence(i)),
         value => is_scalar(value),
     }
@@ -180,6 +218,7 @@ fn title(key: &str) -> String {
 fn cell(key: &str, value: &Value) -> String {
     match value {
         Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Object(_) => "none".to_owned(),
         Value::Array(items) => items.iter().map(scalar).collect::<Vec<_>>().join(", "),
         value => match value.as_u64() {
             Some(moment) if key.ends_with("_ms") && moment >= FIRST_MOMENT_MS => {
@@ -234,6 +273,18 @@ mod tests {
         assert_eq!(lines[0], "coin  state    reason        since");
         assert_eq!(lines[1], "btc   ok       -             5 s ago");
         assert!(lines[2].starts_with("eth   waiting  no heartbeat  "), "{text}");
+    }
+
+    #[test]
+    fn one_long_column_goes_last_and_objects_become_columns() {
+        let answer = json!([
+            {"a": "why ".repeat(20), "topic": "alice-btc", "held": {"next": 7}},
+        ]);
+        let text = render("topics", &answer);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "topic      held next  a", "{text}");
+        assert!(lines[1].starts_with("alice-btc  7          why why"), "{text}");
+        assert_eq!(render("status", &json!({"events": {}})), "events  none\n");
     }
 
     #[test]

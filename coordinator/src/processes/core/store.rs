@@ -105,7 +105,11 @@ pub fn lock(data_dir: &Path) -> Result<FolderLock, StoreError> {
 pub fn open(data_dir: &Path, others: &[Migration]) -> Result<Database, DatabaseError> {
     let mut migrations = vec![exchange::MIGRATION, MIGRATION];
     migrations.extend_from_slice(others);
-    Database::open(&database_path(data_dir), &migrations)
+    let path = database_path(data_dir);
+    // SQLite gives the files beside it the database's own mode. Where this fails, opening does too,
+    // and says why.
+    let _ = File::options().create(true).append(true).mode(0o600).open(&path);
+    Database::open(&path, &migrations)
 }
 
 /// This instance's incarnation: 1 at its first start and the same at every later one.
@@ -129,6 +133,8 @@ fn stored_incarnation(transaction: &Transaction<'_>) -> rusqlite::Result<Incarna
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -145,6 +151,8 @@ mod tests {
     fn the_incarnation_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let database = open(folder.path(), &[]).unwrap();
+        let mode = std::fs::metadata(database.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(incarnation(&database).unwrap(), Incarnation(1));
         database
             .transaction(|tx| {

@@ -94,7 +94,7 @@ impl Supervisor {
                 slot.status.last_end = Some(reason.clone());
             });
             self.enter(ProcessorState::BackingOff, None);
-            self.report(State::Failed(format!("{reason}; see {}", self.plan.log.display())));
+            self.report(State::Failed(reason));
             tokio::select! {
                 () = self.stop.cancelled() => return self.enter(ProcessorState::Stopped, None),
                 () = sleep(pause) => {}
@@ -126,14 +126,15 @@ impl Supervisor {
             }
             Observed::Ended(reason) => {
                 processor.drain().await;
-                End::Died { reason, healthy }
+                End::Died { reason: self.see_log(&reason), healthy }
             }
             Observed::Silent => {
                 self.enter(ProcessorState::Hung, processor.pid());
                 processor.kill().await;
                 processor.drain().await;
                 let timeout = self.plan.heartbeat_timeout;
-                End::Died { reason: format!("silent for {timeout:?} and killed"), healthy }
+                let reason = self.see_log(&format!("silent for {timeout:?} and killed"));
+                End::Died { reason, healthy }
             }
         }
     }
@@ -188,6 +189,10 @@ impl Supervisor {
                 () = sleep_until(deadline), if listening => return Observed::Silent,
             }
         }
+    }
+
+    fn see_log(&self, reason: &str) -> String {
+        format!("{reason}; see {}", self.plan.log.display())
     }
 
     fn enter(&self, state: ProcessorState, pid: Option<u32>) {
