@@ -1,7 +1,9 @@
 //! What is read from the chain as of a block: its events, and the storage that goes with them.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
+use futures::{Stream, StreamExt};
 use serai_messages::observation::{Event, SeraiBlock, SetMember};
 use serai_messages::{
     BlockHash, BlockNumber, Coin, KeyPair, MAX_VALIDATORS, Session, ValidatorKey, ValidatorSet,
@@ -30,8 +32,21 @@ pub(super) struct BlockFacts {
     pub(super) counts: BTreeMap<String, u64>,
 }
 
+/// Reads finalized blocks in order, so many at once.
+pub(super) fn blocks<'a>(
+    connection: &'a Connection,
+    numbers: RangeInclusive<BlockNumber>,
+    enabled: &'a [Coin],
+    at_once: usize,
+) -> impl Stream<Item = Result<BlockFacts, EndpointError>> + use<'a> {
+    let (first, last) = numbers.into_inner();
+    futures::stream::iter(first.0..=last.0)
+        .map(move |number| block(connection, BlockNumber(number), enabled))
+        .buffered(at_once)
+}
+
 /// Reads the finalized block of that number, with the events of the `enabled` coins.
-pub(super) async fn block(
+async fn block(
     connection: &Connection,
     number: BlockNumber,
     enabled: &[Coin],

@@ -15,7 +15,7 @@ use super::chain::{self, BlockFacts};
 use super::client::{Connection, redacted};
 use super::error::{EndpointError, Error};
 use super::status::Live;
-use super::{Settings, record, tables};
+use super::{Settings, late_coins, record, tables};
 use crate::processes::core::status::State;
 
 /// Blocks that are fetched at the same time while catching up.
@@ -26,7 +26,7 @@ const COMMITTED_AT_ONCE: usize = 64;
 
 /// Why a session with an endpoint ended.
 #[derive(Debug, thiserror::Error)]
-enum SessionError {
+pub(super) enum SessionError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
@@ -109,6 +109,7 @@ impl Follower {
             live.cursor = cursor;
         });
         self.connection.send_replace(Some(connection.clone()));
+        self.make_up(&connection, cursor).await?;
         loop {
             let head = connection.head().await?;
             self.live.send_modify(|live| live.head = Some(head.number));
@@ -164,6 +165,26 @@ impl Follower {
         }
     }
 
+    /// Publishes the past of coins that were enabled later.
+    async fn make_up(
+        &self,
+        connection: &Connection,
+        cursor: Option<SeraiBlock>,
+    ) -> Result<(), SessionError> {
+        let Self { settings, database, topic, .. } = self;
+        let late = database.transaction(|transaction| {
+            late_coins::enrol(transaction, &settings.chains, cursor)
+                .map_err(|source| database.error(source))
+        })?;
+        let Some(cursor) = cursor else { return Ok(()) };
+        for coin in late {
+            late_coins::make_up(connection, database, settings, topic, coin, cursor).await?;
+            self.waker.wake();
+            self.keys_changed.notify_one();
+        }
+        Ok(())
+    }
+
     /// Reads and commits every block after the cursor up to `head`.
     async fn catch_up(
         &self,
@@ -171,11 +192,9 @@ impl Follower {
         cursor: &mut Option<SeraiBlock>,
         head: BlockNumber,
     ) -> Result<(), SessionError> {
-        let first = cursor.map_or(0, |cursor| cursor.number.0.saturating_add(1));
+        let first = cursor.map_or(BlockNumber(0), |cursor| cursor.number.next());
         let enabled = self.settings.chains.as_slice();
-        let mut chunks = futures::stream::iter(first..=head.0)
-            .map(|number| chain::block(connection, BlockNumber(number), enabled))
-            .buffered(FETCHED_AT_ONCE)
+        let mut chunks = chain::blocks(connection, first..=head, enabled, FETCHED_AT_ONCE)
             .try_chunks(COMMITTED_AT_ONCE);
         while let Some(chunk) = chunks.next().await {
             let (blocks, fault) = match chunk {
@@ -200,9 +219,7 @@ impl Follower {
         let store = |transaction: &rusqlite::Transaction<'_>| {
             for facts in blocks {
                 for event in &facts.events {
-                    if let Event::KeyGen { set, key_pair, .. } = event {
-                        tables::set_keys(transaction, *set, key_pair)?;
-                    }
+                    tables::note(transaction, event)?;
                     record::enqueue(transaction, &self.topic, incarnation, event)?;
                 }
                 if !facts.events.is_empty() || facts.block == last {
@@ -237,7 +254,7 @@ fn known(cursor: Option<SeraiBlock>, number: BlockNumber) -> bool {
     cursor.is_some_and(|cursor| number <= cursor.number)
 }
 
-fn diverged(expected: SeraiBlock, found: BlockHash) -> EndpointError {
+pub(super) fn diverged(expected: SeraiBlock, found: BlockHash) -> EndpointError {
     EndpointError::Diverged { number: expected.number, expected: expected.hash, found }
 }
 

@@ -22,8 +22,8 @@
 //!   keys or can never accept them.
 //!
 //! # Limits
-//! - Only the enabled coins' events are published. A coin that is enabled later is published from
-//!   the cursor on, not from block 0.
+//! - Only the enabled coins' events are published; those of a coin that is enabled later are made up
+//!   for from block 0, after the others' (`late_coins`).
 //! - The node is believed where a header can't prove it: which events a block has, and what is in
 //!   storage. It is the validator's own.
 //! - Instructions are not compared with the `instructions_hash` of their batch: batches are published
@@ -37,6 +37,7 @@ mod decode;
 mod error;
 mod follower;
 mod instructions;
+mod late_coins;
 mod mailbox;
 mod profile;
 mod record;

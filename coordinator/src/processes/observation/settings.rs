@@ -32,6 +32,9 @@ pub struct Settings {
     pub backoff_min: Duration,
     /// Longest pause.
     pub backoff_max: Duration,
+    /// Longest pause between two attempts at a refused submission; what changes on the chain ends it
+    /// early.
+    pub submission_backoff_max: Duration,
     /// Longest wait for a submitted extrinsic to be finalized before it is submitted again.
     pub finality_timeout: Duration,
 }
@@ -55,14 +58,23 @@ impl Settings {
             request_timeout: Duration::from_secs(20),
             backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(5),
+            submission_backoff_max: Duration::from_secs(60),
             finality_timeout: Duration::from_secs(120),
         }
     }
 
-    /// Pause after the `failures`-th failure in a row (from 1).
+    /// Pause after the `failures`-th round in a row (from 1) in which all endpoints failed.
     pub(super) fn backoff(&self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        self.backoff_min.saturating_mul(1 << doublings).min(self.backoff_max)
+        self.doubled(failures).min(self.backoff_max)
+    }
+
+    /// Pause after the `attempts`-th attempt at a submission (from 1).
+    pub(super) fn submission_backoff(&self, attempts: u32) -> Duration {
+        self.doubled(attempts).min(self.submission_backoff_max)
+    }
+
+    fn doubled(&self, times: u32) -> Duration {
+        self.backoff_min.saturating_mul(1 << times.saturating_sub(1).min(16))
     }
 }
 
@@ -76,5 +88,7 @@ mod tests {
         let pauses: Vec<_> =
             [0, 1, 2, 3, 6, u32::MAX].map(|n| settings.backoff(n).as_millis()).into();
         assert_eq!(pauses, [250, 250, 500, 1000, 5000, 5000]);
+        assert_eq!(settings.submission_backoff(8).as_millis(), 32_000);
+        assert_eq!(settings.submission_backoff(9).as_millis(), 60_000);
     }
 }

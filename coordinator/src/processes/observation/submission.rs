@@ -121,7 +121,7 @@ impl Submitter {
                 .map_err(|source| self.database.error(source))
         })?;
         let again = state == SubmissionState::Open;
-        Ok(again.then(|| self.settings.backoff(attempts)))
+        Ok(again.then(|| self.settings.submission_backoff(attempts)))
     }
 
     async fn attempt(&self, submission: Submission) -> (Submission, Outcome) {

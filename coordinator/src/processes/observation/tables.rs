@@ -15,6 +15,7 @@ pub const MIGRATION: Migration = Migration {
         CREATE TABLE observed_keys (
             coin TEXT NOT NULL, session INTEGER NOT NULL, key_pair BLOB NOT NULL,
             PRIMARY KEY (coin, session)) STRICT;
+        CREATE TABLE observed_coins (coin TEXT PRIMARY KEY, next INTEGER) STRICT;
         CREATE TABLE submissions (
             row INTEGER PRIMARY KEY AUTOINCREMENT, intent TEXT NOT NULL UNIQUE,
             body BLOB NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
@@ -76,8 +77,68 @@ pub(super) fn set_cursor(transaction: &Transaction<'_>, block: SeraiBlock) -> ru
         .map(drop)
 }
 
+/// How far the events of one coin are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CoinProgress {
+    /// Up to the cursor, and with it from now on.
+    Follows,
+    /// Up to the block before this one; the rest up to the cursor is to be made up for.
+    Behind(BlockNumber),
+}
+
+impl CoinProgress {
+    /// Behind by the blocks from `next` to the one before `after`, if there are any.
+    pub(super) fn behind(next: BlockNumber, after: BlockNumber) -> Self {
+        if next < after { Self::Behind(next) } else { Self::Follows }
+    }
+}
+
+/// A coin's progress; `None` when it was never enabled.
+///
+/// # Errors
+/// SQLite's.
+pub fn coin_progress(
+    connection: &Connection,
+    coin: Coin,
+) -> rusqlite::Result<Option<CoinProgress>> {
+    connection
+        .query_row("SELECT next FROM observed_coins WHERE coin = ?1", [coin.name()], |row| {
+            let next: Option<i64> = row.get(0)?;
+            Ok(next.map_or(CoinProgress::Follows, |next| {
+                CoinProgress::Behind(BlockNumber(next.cast_unsigned()))
+            }))
+        })
+        .optional()
+}
+
+/// Notes a coin's progress.
+pub(super) fn set_coin_progress(
+    transaction: &Transaction<'_>,
+    coin: Coin,
+    progress: CoinProgress,
+) -> rusqlite::Result<()> {
+    let next = match progress {
+        CoinProgress::Follows => None,
+        CoinProgress::Behind(next) => Some(next.0.cast_signed()),
+    };
+    transaction
+        .execute(
+            "INSERT OR REPLACE INTO observed_coins (coin, next) VALUES (?1, ?2)",
+            (coin.name(), next),
+        )
+        .map(drop)
+}
+
+/// Keeps what later questions need of a published event.
+pub(super) fn note(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
+    match event {
+        Event::KeyGen { set, key_pair, .. } => set_keys(transaction, *set, key_pair),
+        _ => Ok(()),
+    }
+}
+
 /// Remembers the keys that the chain gave a set; they outlive the chain's own entry.
-pub(super) fn set_keys(
+fn set_keys(
     transaction: &Transaction<'_>,
     set: ValidatorSet,
     key_pair: &KeyPair,

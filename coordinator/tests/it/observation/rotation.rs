@@ -22,6 +22,7 @@ async fn give_keys(world: &World, process: &Running, set: ValidatorSet, vault: &
     process.until("submitted", |_| !world.chain.pending_extrinsics().is_empty()).await;
     world.author(1);
     process.until("settled", |status| status.submissions.is_empty()).await;
+    process.until_block(world.chain.progress().finalized).await;
 }
 
 /// A batch in a block of its own.
@@ -85,5 +86,37 @@ async fn a_handover_is_published_in_the_order_of_the_chain() {
     process.until("started", |status| !status.submissions.is_empty()).await;
     let status = process.until("one settled, one failed", one_failed).await;
     assert!(status.submissions[0].detail.contains("other keys"), "{status:#?}");
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coin_enabled_later_is_told_from_block_zero() {
+    let mut world = World::new().await;
+    world.chains = vec![Coin::Eth];
+    let server = world.serve().await;
+    let process = world.observe(&[server.url()]);
+    let vault = Signer::from_seed(&[70; 32]).unwrap();
+    let eth = ValidatorSet { coin: Coin::Eth, session: Session(0) };
+    give_keys(&world, &process, eth, &vault).await;
+    process.stop().await;
+    let told = |events: &[Event]| -> Vec<String> {
+        let of_sets = |event: &&Event| matches!(event, Event::NewSet { .. } | Event::KeyGen { .. });
+        events.iter().filter(of_sets).map(Event::intent).collect()
+    };
+    let eth_alone = ["serai/new-set/eth-0", "serai/key-gen/eth-0"];
+    // Bitcoin and Ethereum; then Bitcoin is left out while its keys come; then it is back.
+    world.chains = vec![Coin::Btc, Coin::Eth];
+    let process = world.observe(&[server.url()]);
+    let and_btc = [&eth_alone[..], &["serai/new-set/btc-0"]].concat();
+    world.until("Bitcoin's set", |events| told(events) == and_btc).await;
+    process.stop().await;
+    world.chains = vec![Coin::Eth];
+    let process = world.observe(&[server.url()]);
+    give_keys(&world, &process, btc(0), &vault).await;
+    process.stop().await;
+    world.chains = vec![Coin::Btc, Coin::Eth];
+    let process = world.observe(&[server.url()]);
+    let with_keys = [&and_btc[..], &["serai/key-gen/btc-0"]].concat();
+    world.until("Bitcoin's keys", |events| told(events) == with_keys).await;
     process.stop().await;
 }

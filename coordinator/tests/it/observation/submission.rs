@@ -104,7 +104,7 @@ async fn a_refused_submission_is_kept_and_blocks_no_other() {
     let bad = Event::SetKeys {
         set: set(Coin::Btc),
         removed: Vec::new(),
-        key_pair: key_pair([5; 32]),
+        key_pair: key_pair([6; 32]),
         signature: SignatureBytes([1; 64]),
     };
     world.publish(&process, &bad);
@@ -117,20 +117,24 @@ async fn a_refused_submission_is_kept_and_blocks_no_other() {
 
     let process = world.observe(&[server.url()]);
     let eth = set(Coin::Eth);
-    let eth_members = members(&process, eth).await;
-    world.publish(&process, &signed(&world, eth, key_pair([6; 32]), &eth_members));
-    process.until("submitted", |_| !world.chain.pending_extrinsics().is_empty()).await;
+    let btc = set(Coin::Btc);
+    for set in [eth, btc] {
+        let members = members(&process, set).await;
+        world.publish(&process, &signed(&world, set, key_pair([6; 32]), &members));
+    }
+    // Neither waits for the other's block, nor for the refused one.
+    process.until("both submitted", |_| world.chain.pending_extrinsics().len() == 2).await;
     world.author(1);
     world.until("KeyGen", |events| key_gen(events, eth).is_some()).await;
-    let status = process.until("one left", |status| status.submissions.len() == 1).await;
-    assert_eq!(status.submissions[0].set, set(Coin::Btc));
 
     // Once the chain has other keys for the set, there is nothing to try any more.
-    let btc = set(Coin::Btc);
-    let btc_members = members(&process, btc).await;
-    world.publish(&process, &signed(&world, btc, key_pair([8; 32]), &btc_members));
-    process.until("submitted", |_| !world.chain.pending_extrinsics().is_empty()).await;
-    world.author(1);
+    let late = Event::SetKeys {
+        set: btc,
+        removed: Vec::new(),
+        key_pair: key_pair([7; 32]),
+        signature: SignatureBytes([2; 64]),
+    };
+    world.publish(&process, &late);
     let status = process
         .until("failed", |status| status.submissions.iter().any(|s| s.state == "failed"))
         .await;

@@ -65,6 +65,7 @@ impl World {
         settings.silence = Duration::from_secs(600);
         settings.backoff_min = Duration::from_millis(10);
         settings.backoff_max = Duration::from_millis(50);
+        settings.submission_backoff_max = settings.backoff_max;
         self.run(settings)
     }
 
