@@ -11,6 +11,7 @@
 //! Started without cargo, the programs must stand beside this one.
 
 use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -119,6 +120,10 @@ fn build(cargo: &Path, folder: &Path, features: &[&str]) -> Result<(), BinariesE
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
+    // A person sees how far it is; a log does not fill with it.
+    if !std::io::stderr().is_terminal() {
+        command.arg("--quiet");
+    }
     let target = folder.parent().unwrap_or(folder);
     if features.is_empty() {
         command.args(["--bins".into(), "--target-dir".into(), target.as_os_str().to_owned()]);
@@ -140,7 +145,7 @@ fn build(cargo: &Path, folder: &Path, features: &[&str]) -> Result<(), BinariesE
 /// was built with, and nothing is built twice.
 fn arguments(folder: &Path) -> Vec<std::ffi::OsString> {
     let mut arguments: Vec<std::ffi::OsString> =
-        ["build", "--quiet", "--package", "serai-devnet"].map(Into::into).into();
+        ["build", "--package", "serai-devnet"].map(Into::into).into();
     for package in PACKAGES {
         arguments.extend(["--package".into(), package.into()]);
     }

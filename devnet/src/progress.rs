@@ -113,7 +113,7 @@ pub fn describe(sessions: &serde_json::Value, coin: Coin) -> Option<String> {
     text.push_str(&format!(": {}", stage.replace('-', " ")));
     let faults = newest.get("faults").and_then(Value::as_array).map_or(0, Vec::len);
     if faults > 0 {
-        text.push_str(&format!(" ({faults} faults, see explain)"));
+        text.push_str(&format!(" (faults: {faults}, see explain)"));
     }
     Some(text)
 }
@@ -146,7 +146,7 @@ mod tests {
         let sessions = json!([session(0, "confirmed", 0), session(1, "proof-shares", 1)]);
         assert_eq!(
             describe(&sessions, Coin::Btc).unwrap(),
-            "session 1, attempt 2: proof shares (1 faults, see explain)"
+            "session 1, attempt 2: proof shares (faults: 1, see explain)"
         );
         assert_eq!(describe(&sessions, Coin::Eth), None);
         assert_eq!(describe(&json!("nonsense"), Coin::Btc), None);

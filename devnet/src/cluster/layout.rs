@@ -80,6 +80,7 @@ pub struct Layout {
     root: PathBuf,
     stored: Stored,
     resumed: bool,
+    fresh: bool,
     _lock: File,
 }
 
@@ -105,7 +106,7 @@ impl Layout {
                 (stored, false)
             }
         };
-        let layout = Self { root, stored, resumed, _lock: lock };
+        let layout = Self { root, stored, resumed, fresh, _lock: lock };
         for folder in layout.folders() {
             std::fs::create_dir_all(&folder).map_err(LayoutError::io("create", &folder))?;
         }
@@ -115,6 +116,11 @@ impl Layout {
     /// Whether the folder held a network already.
     pub fn resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// Whether it was asked to start anew.
+    pub fn fresh(&self) -> bool {
+        self.fresh
     }
 
     /// The folder, absolute.

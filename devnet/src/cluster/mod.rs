@@ -27,6 +27,7 @@ mod network;
 mod ports;
 mod settings;
 mod supervisor;
+mod topics;
 
 pub use census::{Processor, processors};
 pub use configuration::Identity;

@@ -30,6 +30,19 @@ pub enum ClusterError {
          that uses it, or start anew with --fresh"
     )]
     PortInUse(u16),
+    /// The broker holds records of another network.
+    #[error(
+        "topic {0} holds records of another network; --fresh drops them, or use another broker"
+    )]
+    ForeignTopic(String),
+    /// The bus.
+    #[error("cannot prepare the topics on {bus}: {source}")]
+    Bus {
+        /// The bus.
+        bus: String,
+        /// Why.
+        source: serai_bus::BusError,
+    },
     /// A program does not stay up.
     #[error("{0}")]
     Failed(String),
@@ -98,6 +111,7 @@ impl Cluster {
     /// [`ClusterError`]; whatever was started is stopped again.
     pub async fn start(layout: Layout, binaries: Binaries) -> Result<Self, ClusterError> {
         wait_for_ports(&layout).await?;
+        super::topics::clear(&layout).await?;
         let (notices, _) = broadcast::channel(NOTICES);
         let mut cluster = Self {
             layout,

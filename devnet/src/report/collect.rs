@@ -120,7 +120,7 @@ pub async fn collect(cluster: &Cluster) -> Result<Report, ReportError> {
     })
 }
 
-/// The sets whose keys were confirmed, oldest first.
+/// The sets whose keys were confirmed, by coin and session.
 async fn confirmed(
     cluster: &Cluster,
     chain: &Chain,
@@ -153,6 +153,7 @@ async fn confirmed(
             end: moment(event),
         });
     }
+    found.sort_by_key(|confirmed: &Confirmed| confirmed.set);
     Ok(found)
 }
 
