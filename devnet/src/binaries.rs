@@ -26,6 +26,15 @@ pub struct Binaries {
     pub processor: PathBuf,
 }
 
+/// Programs that misbehave on demand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faulty {
+    /// `serai-coordinator`; the environment variable `SERAI_COORDINATOR_FAULT` says what it does.
+    pub coordinator: PathBuf,
+    /// `serai-processor`; likewise `SERAI_PROCESSOR_FAULT`.
+    pub processor: PathBuf,
+}
+
 /// Why there are no programs to start.
 #[derive(Debug, thiserror::Error)]
 pub enum BinariesError {
@@ -67,20 +76,23 @@ impl Binaries {
         Self::beside(folder)
     }
 
-    /// The processor built with its feature `faults`, which lets it misbehave on demand; for tests.
-    /// It has a folder of its own, so that nobody mistakes it for the real one.
+    /// The coordinator and the processor built with their feature `faults`, which lets them
+    /// misbehave on demand; for tests. They have a folder of their own, so that nobody mistakes them
+    /// for the real ones.
     ///
     /// # Errors
     /// When not started through cargo, or the build fails.
-    pub fn faulty_processor() -> Result<PathBuf, BinariesError> {
+    pub fn faulty() -> Result<Faulty, BinariesError> {
         let own = std::env::current_exe().map_err(BinariesError::Unknown)?;
         let folder = folder_of(&own);
         let programs = folder.join("faults").join(folder.file_name().unwrap_or_default());
-        let missing = programs.join("serai-processor");
+        let [coordinator, processor] =
+            ["serai-coordinator", "serai-processor"].map(|name| programs.join(name));
         let cargo = std::env::var_os("CARGO")
-            .ok_or_else(|| BinariesError::Missing { missing: missing.clone() })?;
-        build(&PathBuf::from(cargo), folder, &["--features", "serai-processor/faults"])?;
-        if missing.is_file() { Ok(missing) } else { Err(BinariesError::Missing { missing }) }
+            .ok_or_else(|| BinariesError::Missing { missing: processor.clone() })?;
+        let features = ["--features", "serai-coordinator/faults,serai-processor/faults"];
+        build(&PathBuf::from(cargo), folder, &features)?;
+        Ok(Faulty { coordinator, processor })
     }
 
     /// The programs in `folder`.
@@ -130,7 +142,7 @@ fn build(cargo: &Path, folder: &Path, features: &[&str]) -> Result<(), BinariesE
     } else {
         // The dependencies are shared, the finished program is not.
         command
-            .args(["--bin", "serai-processor"])
+            .args(["--bin", "serai-coordinator", "--bin", "serai-processor"])
             .args(features)
             .args([OsStr::new("--target-dir"), folder.join("faults").as_os_str()])
             .env("CARGO_BUILD_BUILD_DIR", target);

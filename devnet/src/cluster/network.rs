@@ -349,9 +349,16 @@ impl Cluster {
                 Recipe { path: self.binaries.chain.clone(), arguments: words.into(), log }
             }
             Program::Coordinator(name) => {
-                let mut arguments = self.coordinator_arguments(name);
+                let odd = self.layout.settings().odd_coordinator.as_ref();
+                let mut command: Vec<OsString> = match odd.filter(|(odd, _)| odd == name) {
+                    Some((_, command)) => command.iter().map(OsString::from).collect(),
+                    None => vec![self.binaries.coordinator.clone().into()],
+                };
+                let path = if command.is_empty() { OsString::new() } else { command.remove(0) };
+                let mut arguments = command;
+                arguments.extend(self.coordinator_arguments(name));
                 arguments.push("--exit-with-parent".into());
-                Recipe { path: self.binaries.coordinator.clone(), arguments, log }
+                Recipe { path: path.into(), arguments, log }
             }
         }
     }

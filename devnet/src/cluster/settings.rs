@@ -66,6 +66,9 @@ pub struct Settings {
     /// tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odd_processor: Option<(Name, Vec<String>)>,
+    /// Likewise the command of one validator's coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_coordinator: Option<(Name, Vec<String>)>,
 }
 
 impl Settings {
@@ -82,6 +85,7 @@ impl Settings {
             block_ms: 1_000,
             attempt_blocks: 30,
             odd_processor: None,
+            odd_coordinator: None,
         }
     }
 

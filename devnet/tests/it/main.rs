@@ -7,6 +7,7 @@ mod genesis;
 mod house;
 mod kafka;
 mod killed;
+mod liars;
 mod raw_topics;
 mod resume;
 mod rotation;

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use serai_devnet::binaries::Binaries;
+use serai_devnet::binaries::{Binaries, Faulty};
 use serai_devnet::cluster::{Cluster, Layout, Settings};
 use serai_messages::{Coin, KeyPair, Name, Session, ValidatorSet};
 use serde_json::Value;
@@ -24,6 +24,13 @@ pub const BLOCK_MS: u64 = 300;
 pub fn binaries() -> Binaries {
     static BINARIES: OnceLock<Binaries> = OnceLock::new();
     BINARIES.get_or_init(|| Binaries::ready().expect("the programs")).clone()
+}
+
+/// Programs that misbehave on demand, built once.
+pub fn faulty() -> Faulty {
+    static FAULTY: OnceLock<Faulty> = OnceLock::new();
+    binaries();
+    FAULTY.get_or_init(|| Binaries::faulty().expect("the misbehaving programs")).clone()
 }
 
 /// A folder that stays when the test fails.
@@ -140,6 +147,30 @@ pub async fn report(network: &Cluster) -> Value {
     })
     .await;
     serde_json::to_value(report).unwrap()
+}
+
+/// Waits for the vault of a network in which `culprit` misbehaves in the first attempt, and checks
+/// that the vault is of the second, made without the culprit, and that every other coordinator names
+/// the culprit alone, with one of `kinds` and the evidence.
+pub async fn named_by_all(network: &Cluster, culprit: &str, kinds: &[&str]) {
+    keys(network, set(Coin::Btc, 0)).await;
+    let report = report(network).await;
+    let session = &report["sessions"][0];
+    assert_eq!(session["removed"], serde_json::json!([culprit]), "{session}");
+    assert_eq!(session["attempts"], 2, "{session}");
+
+    let key = network.identity(&name(culprit)).unwrap().validator.to_string();
+    for honest in
+        network.layout().settings().validators.iter().filter(|one| one.as_str() != culprit)
+    {
+        let explained = network.ask(honest, &["explain", "keygen/btc-0"]).await.unwrap();
+        let faults = explained.pointer("/0/faults").and_then(Value::as_array).unwrap();
+        assert!(faults.iter().all(|fault| fault["accused"] == key.as_str()), "{explained}");
+        let named = faults.iter().find(|fault| kinds.contains(&fault["kind"].as_str().unwrap()));
+        let named = named.unwrap_or_else(|| panic!("{honest} names no {kinds:?}: {explained}"));
+        assert_eq!(named["attempt"], 0, "{named}");
+        assert!(!named["evidence"].as_array().unwrap().is_empty(), "{named}");
+    }
 }
 
 /// The program, run to its end.
