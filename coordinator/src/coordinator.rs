@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serai_bus::{Bus, BusError, DatabaseError};
 use serai_messages::{Incarnation, Name, Topic};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers::Answering;
@@ -148,14 +149,19 @@ async fn start(
         incarnation,
         database.clone(),
     )?;
+    let (reach, shown) = (network.reach(), board.clone());
     scope.start("network", move |token| async move {
-        tokio::select! {
-            () = token.cancelled() => Ok(()),
-            genesis = genesis.genesis() => match genesis {
+        let running = async {
+            match genesis.genesis().await {
                 Ok(genesis) => actor.run(genesis, token.clone()).await,
                 // Observation tells why it ended.
                 Err(_) => Ok(()),
-            },
+            }
+        };
+        tokio::select! {
+            () = token.cancelled() => Ok(()),
+            ended = running => ended,
+            () = show_reach(reach, shown) => Ok(()),
         }
     })?;
 
@@ -214,6 +220,36 @@ async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(
                 tokio::time::sleep(BUS_RETRY).await;
             }
             done => return done,
+        }
+    }
+}
+
+/// SEED, start-up: connect to each validator and prove identity both ways. The step is done once all
+/// have been reached; who is away later is a fact of its own.
+async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
+    let mut all_met = false;
+    loop {
+        let network::Reach { peers, missing } = reach.borrow_and_update().clone();
+        let waiting = match missing.as_slice() {
+            _ if peers == 0 => Some("no validator set has been read yet".to_owned()),
+            [] => None,
+            [one] => Some(format!("validator {one} is not connected and proven")),
+            [first, ..] => Some(format!(
+                "{} of {peers} validators are not connected and proven, {first} among them; see \
+                 `peers`",
+                missing.len()
+            )),
+        };
+        all_met |= waiting.is_none();
+        let state = waiting.map_or(State::Ok, State::Waiting);
+        if all_met {
+            board.set(Step::ConnectValidators, State::Ok);
+            board.report("network", "validators", state);
+        } else {
+            board.set(Step::ConnectValidators, state);
+        }
+        if reach.changed().await.is_err() {
+            return std::future::pending().await;
         }
     }
 }

@@ -14,7 +14,7 @@ use libp2p::{Multiaddr, Swarm};
 use serai_bus::Database;
 use serai_messages::{BlockHash, Incarnation, ValidatorKey};
 use serai_sr25519::Signer;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use super::connections::Ended;
 use super::delivery::Delivering;
 use super::gate::{Gate, Opened};
 use super::link::{Event, Own, Timing};
-use super::mailbox::{Command, QUEUE};
+use super::mailbox::{Command, QUEUE, Reach};
 use super::peers::{Peers, State};
 use super::{Error, Inbound, Mailbox, Peer, PeerStatus, Status, swarm, tables};
 
@@ -51,6 +51,7 @@ pub struct Actor {
     commands: mpsc::Receiver<Command>,
     wake: Arc<Notify>,
     inbound: mpsc::Sender<Inbound>,
+    reach: watch::Sender<Reach>,
 }
 
 /// Makes the process and its mailbox, and the receiver of what peers say. `identity` is the seed of
@@ -74,9 +75,10 @@ pub fn new(
     let (sender, commands) = mpsc::channel(QUEUE);
     let (inbound, receiver) = mpsc::channel(1);
     let wake = Arc::new(Notify::new());
-    let mailbox = Mailbox { commands: sender, wake: Arc::clone(&wake) };
+    let (reach, reached) = watch::channel(Reach::default());
+    let mailbox = Mailbox { commands: sender, wake: Arc::clone(&wake), reach: reached };
     let actor =
-        Actor { settings, signer, incarnation, identity, database, commands, wake, inbound };
+        Actor { settings, signer, incarnation, identity, database, commands, wake, inbound, reach };
     Ok((actor, mailbox, receiver))
 }
 
@@ -114,6 +116,7 @@ impl Actor {
             inbound: self.inbound,
             deliveries: FuturesUnordered::new(),
             to_pump: Vec::new(),
+            reach: self.reach,
         };
         running.run(self.commands, self.wake, shutdown).await
     }
@@ -132,6 +135,7 @@ pub(super) struct Running {
     pub(super) deliveries: FuturesUnordered<Delivering>,
     /// Peers that lost a connection: what waits for them may have another to go out on.
     pub(super) to_pump: Vec<ValidatorKey>,
+    reach: watch::Sender<Reach>,
 }
 
 impl Running {
@@ -158,7 +162,24 @@ impl Running {
             while let Some(validator) = self.to_pump.pop() {
                 self.pump(validator)?;
             }
+            self.tell_reach();
         }
+    }
+
+    /// Tells who is reachable, where that has changed.
+    fn tell_reach(&self) {
+        let mut reach = Reach::default();
+        for state in self.peers.iter() {
+            reach.peers += 1;
+            if state.active().is_none() {
+                reach.missing.push(state.peer.validator);
+            }
+        }
+        self.reach.send_if_modified(|told| {
+            let changed = *told != reach;
+            *told = reach;
+            changed
+        });
     }
 
     fn handle_command(&mut self, command: Command) -> Result<(), Error> {

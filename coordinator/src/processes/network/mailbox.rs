@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use libp2p::Multiaddr;
 use serai_messages::ValidatorKey;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{ConnectError, PeerStatus, Status};
 
@@ -23,6 +23,15 @@ pub struct Peer {
     pub addresses: Vec<Multiaddr>,
 }
 
+/// Who is reachable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Validators to be connected with.
+    pub peers: usize,
+    /// Those among them with whom no proven connection is up.
+    pub missing: Vec<ValidatorKey>,
+}
+
 pub(super) enum Command {
     Connect(Vec<Peer>, oneshot::Sender<Result<(), ConnectError>>),
     Disconnect(Vec<ValidatorKey>, oneshot::Sender<()>),
@@ -34,6 +43,7 @@ pub(super) enum Command {
 pub struct Mailbox {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) wake: Arc<Notify>,
+    pub(super) reach: watch::Receiver<Reach>,
 }
 
 impl Mailbox {
@@ -63,6 +73,11 @@ impl Mailbox {
     /// Says that the outbox has grown. Cheap; calls that come close together count as one.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Who is reachable, now and whenever it changes.
+    pub fn reach(&self) -> watch::Receiver<Reach> {
+        self.reach.clone()
     }
 
     /// The process' state; `None` once it has stopped.

@@ -7,6 +7,7 @@ use serai_bus::{Bus, BusError, Database, DatabaseError, OffsetReset, Waker};
 use serai_messages::observation::SetMember;
 use serai_messages::{
     BlockHash, BlockNumber, Coin, Incarnation, Name, ProcessorKey, SessionId, Topic, ValidatorKey,
+    ValidatorSet,
 };
 use serai_protocol::keygen::Input;
 use tokio::sync::mpsc;
@@ -212,13 +213,18 @@ impl Running {
             }
             Ok::<_, Error>(())
         })?;
+        let board = self.surroundings.board.clone();
         for known in database.read(|c| Ok(tables::sets(c)))?? {
+            board.set(Step::ReadValidators(known.set.coin), State::Ok);
+            board.set(Step::GenesisVault(known.set.coin), generating(known.set));
             wake.members.extend(known.members);
+        }
+        for vault in database.read(|c| Ok(tables::vaults(c)))?? {
+            board.set(Step::GenesisVault(vault.set.coin), State::Ok);
         }
         self.wake(wake).await?;
         for conversation in self.conversations.values() {
             let coin = conversation.coin;
-            let board = &self.surroundings.board;
             board.set(Step::PublishKeys(coin), State::Ok);
             board.set(
                 Step::LearnProcessorKey(coin),
@@ -285,4 +291,9 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// State of a coin's vault while its keys are made.
+pub(super) fn generating(set: ValidatorSet) -> State {
+    State::Waiting(format!("keys of {set} are being generated; see `explain keygen/{set}`"))
 }

@@ -9,7 +9,7 @@ use serai_messages::observation::{Event, SetMember};
 use serai_messages::{BlockNumber, Coin, Endpoint, SessionId, ValidatorSet, decode};
 use serai_protocol::keygen::Input;
 
-use super::actor::{Error, READER, Running};
+use super::actor::{Error, READER, Running, generating};
 use super::conversation::Incoming;
 use super::intake::{self, Accepted, Read};
 use super::sessions::Wake;
@@ -214,6 +214,10 @@ impl Running {
                     return Ok(());
                 }
                 tables::insert_set(transaction, set, block.number.0, &members)?;
+                let step = Step::GenesisVault(set.coin);
+                if self.surroundings.board.get(step) != Some(State::Ok) {
+                    self.surroundings.board.set(step, generating(set));
+                }
                 wake.members.extend(members);
                 self.begin_waiting(transaction, set.coin, wake)?;
             }
