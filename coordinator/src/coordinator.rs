@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::{Bus, BusError, DatabaseError};
-use serai_messages::{Incarnation, Name, Topic};
+use serai_messages::{Coin, Incarnation, Name, Topic};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,9 @@ use crate::publishing::Publishers;
 
 /// Time that each process has to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Time between two looks whether the processors' topics can be read, and longest wait for an answer.
+const TOPIC_PROBE: Duration = Duration::from_secs(5);
 
 /// Pause before the bus is tried again at the start.
 const BUS_RETRY: Duration = Duration::from_secs(2);
@@ -127,11 +130,17 @@ async fn start(
     lifecycle::Actor::write_bus_settings(&config)?;
     let plans = lifecycle::plans(&config, &name, &keys.processors);
     let (actor, lifecycle) = lifecycle::new(plans, board.clone());
-    scope.start("lifecycle", move |token| actor.run(token))?;
+    let probe = watch_topics(Arc::clone(&bus), name.clone(), coins.clone(), lifecycle.clone());
+    scope.start("lifecycle", move |token| async move {
+        tokio::select! {
+            ended = actor.run(token) => ended,
+            () = probe => Ok(()),
+        }
+    })?;
 
     // Observation: Serai.
     let (actor, observation) = observation::new(
-        observation_settings(&config, incarnation),
+        observation_settings(&config, incarnation, board.clone()),
         &name,
         Arc::clone(&bus),
         database.clone(),
@@ -224,6 +233,26 @@ async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(
     }
 }
 
+/// A processor's silence counts only while its topic can be read: a bus that is away must not get
+/// processors killed in the middle of a ceremony (DESIGN D12).
+async fn watch_topics(
+    bus: Arc<dyn Bus>,
+    name: Name,
+    coins: Vec<Coin>,
+    lifecycle: lifecycle::Mailbox,
+) {
+    let mut clock = tokio::time::interval(TOPIC_PROBE);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        for coin in &coins {
+            let topic = Topic::Chain(*coin).full_name(&name);
+            let held = tokio::time::timeout(TOPIC_PROBE, bus.info(&topic)).await;
+            lifecycle.set_listening(*coin, matches!(held, Ok(Ok(_))));
+        }
+    }
+}
+
 /// SEED, start-up: connect to each validator and prove identity both ways. The step is done once all
 /// have been reached; who is away later is a fact of its own.
 async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
@@ -254,7 +283,11 @@ async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
     }
 }
 
-fn observation_settings(config: &Config, incarnation: Incarnation) -> observation::Settings {
+fn observation_settings(
+    config: &Config,
+    incarnation: Incarnation,
+    board: Board,
+) -> observation::Settings {
     let profile = match config.observation.profile {
         config::Profile::Development => observation::Profile::Development,
         config::Profile::Serai => observation::Profile::Serai,
@@ -266,6 +299,7 @@ fn observation_settings(config: &Config, incarnation: Incarnation) -> observatio
         incarnation,
     );
     settings.reset = config.kafka.offset_reset;
+    settings.board = board;
     settings
 }
 
