@@ -36,8 +36,8 @@ pub(super) fn make_keys(layout: &Layout, name: &Name) -> Result<Identity, Cluste
 /// The stake behind one key share, in units of 10⁻⁸ SRI: a million SRI.
 const KEY_SHARE: u64 = 1_000_000 * 100_000_000;
 
-/// Writes block 0. The first set's members have a little more stake than the others: enough to be
-/// elected before them, not enough for a second key share.
+/// Writes block 0. Each validator has a little more stake than the next: enough that the set's order
+/// is theirs and the first are elected, not enough for a second key share.
 pub(super) fn write_genesis(
     layout: &Layout,
     identities: &BTreeMap<Name, Identity>,
@@ -52,7 +52,7 @@ pub(super) fn write_genesis(
         .enumerate()
         .filter_map(|(index, name)| {
             let identity = identities.get(name)?;
-            let stake = KEY_SHARE + u64::from(index < settings.set_size);
+            let stake = KEY_SHARE + (settings.validators.len() - index) as u64;
             Some(json!({
                 "key": identity.validator.to_string(),
                 "stake": networks().map(|name| (name, stake)).collect::<BTreeMap<_, _>>(),
