@@ -6,7 +6,8 @@
 //!
 //! # Promises
 //! At most one live processor per coin: a child that hangs is killed, with its process group, and
-//! reaped before the next one starts. A child that ends is started again after a pause that doubles
+//! reaped before the next one starts, and one that outlived an earlier life of this program is waited
+//! for. A child that ends is started again after a pause that doubles
 //! from `backoff_min` to `backoff_max` and begins anew once a child has shown a heartbeat. Children
 //! are stopped in reverse order of coins: standard input closed and SIGTERM, then, after
 //! `stop_timeout`, SIGKILL. If this program dies, the closed pipe tells them.
@@ -22,6 +23,7 @@ mod log_file;
 mod mailbox;
 mod plan;
 mod supervisor;
+mod vacancy;
 
 pub use actor::{Actor, LifecycleError, new};
 pub use mailbox::{Mailbox, ProcessorState, ProcessorStatus};

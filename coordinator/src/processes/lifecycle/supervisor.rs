@@ -11,6 +11,7 @@ use super::super::core::status::{Board, State};
 use super::child::Processor;
 use super::mailbox::{Mailbox, ProcessorState};
 use super::plan::Plan;
+use super::vacancy;
 
 /// Watches one coin's processor until it is told to stop.
 pub(super) struct Supervisor {
@@ -104,6 +105,16 @@ impl Supervisor {
 
     /// One life of a managed processor; on return it is reaped.
     async fn live(&self) -> End {
+        if vacancy::is_held(&self.plan.folder) {
+            let folder = self.plan.folder.display();
+            self.report(State::Waiting(format!(
+                "a processor of an earlier life still holds {folder}; it ends by itself, or end it"
+            )));
+            tokio::select! {
+                () = self.stop.cancelled() => return End::Stopped,
+                () = vacancy::wait(&self.plan.folder) => {}
+            }
+        }
         let mut processor = match Processor::start(&self.plan) {
             Ok(processor) => processor,
             Err(error) => {
