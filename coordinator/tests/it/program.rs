@@ -78,6 +78,25 @@ fn every_fault_of_a_configuration_is_told() {
 }
 
 #[test]
+fn the_party_is_the_vectors() {
+    let vectors = include_str!("../../../protocol/tests/vectors/party.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let vectors = vectors["vectors"].as_array().unwrap();
+    assert!(!vectors.is_empty());
+    for vector in vectors {
+        let line = format!(
+            "party --json --block-hash {} --validators {} --threshold {}",
+            vector["block_hash"].as_str().unwrap(),
+            vector["validator_count"],
+            vector["threshold"]
+        );
+        let output = program(&line, &[]);
+        let drawn: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(drawn, vector["selected"], "{line}");
+    }
+}
+
+#[test]
 fn a_party_is_a_list_of_numbers() {
     let line = format!("party --block-hash {} --validators 4 --threshold 3", "00".repeat(32));
     let members = json(&program(&format!("{line} --json"), &[]));
