@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::{Bus, BusError, DatabaseError};
-use serai_messages::{Coin, Incarnation, Name, Topic};
+use serai_messages::{Incarnation, Name, Topic};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,9 +22,6 @@ use crate::publishing::Publishers;
 
 /// Time that each process has to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
-
-/// Time between two looks whether the processors' topics can be read, and longest wait for an answer.
-const TOPIC_PROBE: Duration = Duration::from_secs(5);
 
 /// Pause before the bus is tried again at the start.
 const BUS_RETRY: Duration = Duration::from_secs(2);
@@ -130,13 +127,7 @@ async fn start(
     lifecycle::Actor::write_bus_settings(&config)?;
     let plans = lifecycle::plans(&config, &name, &keys.processors);
     let (actor, lifecycle) = lifecycle::new(plans, board.clone());
-    let probe = watch_topics(Arc::clone(&bus), name.clone(), coins.clone(), lifecycle.clone());
-    scope.start("lifecycle", move |token| async move {
-        tokio::select! {
-            ended = actor.run(token) => ended,
-            () = probe => Ok(()),
-        }
-    })?;
+    scope.start("lifecycle", move |token| actor.run(token))?;
 
     // Observation: Serai.
     let (actor, observation) = observation::new(
@@ -229,26 +220,6 @@ async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(
                 tokio::time::sleep(BUS_RETRY).await;
             }
             done => return done,
-        }
-    }
-}
-
-/// A processor's silence counts only while its topic can be read: a bus that is away must not get
-/// processors killed in the middle of a ceremony (DESIGN D12).
-async fn watch_topics(
-    bus: Arc<dyn Bus>,
-    name: Name,
-    coins: Vec<Coin>,
-    lifecycle: lifecycle::Mailbox,
-) {
-    let mut clock = tokio::time::interval(TOPIC_PROBE);
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        clock.tick().await;
-        for coin in &coins {
-            let topic = Topic::Chain(*coin).full_name(&name);
-            let held = tokio::time::timeout(TOPIC_PROBE, bus.info(&topic)).await;
-            lifecycle.set_listening(*coin, matches!(held, Ok(Ok(_))));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serai_messages::{
     Attempt, Body, STATEMENT_CONTEXT, SignedStatement, VERSION,
     keygen::{PeerMessage, Round},
+    threshold,
 };
 
 use super::{
@@ -30,13 +31,20 @@ pub(super) struct Early {
     statements: BTreeMap<Slot, Held>,
 }
 
+/// Most bytes of one key's commitments in a set of `n`: one point of at most 33 bytes per coefficient,
+/// a key for encryption, and a proof of knowledge. Close to the honest size, for those of a whole set
+/// travel to the processor in one message.
+fn commitments_cap(n: usize) -> usize {
+    let t = u16::try_from(n).map_or(n, |n| usize::from(threshold(n)));
+    33 * t + 128
+}
+
 /// Whether every part of a message has a size that an honest member's could have in a set of `n`.
 fn within_bounds(message: &PeerMessage, n: usize) -> bool {
     let small = |bytes: &[u8]| bytes.len() <= MAX_PART_BYTES;
     match message {
         PeerMessage::Commitments { commitments, .. } => {
-            // One point per coefficient, and a few proofs.
-            let cap = 64 * (n + 8);
+            let cap = commitments_cap(n);
             commitments.ristretto.len() <= cap && commitments.external.len() <= cap
         }
         PeerMessage::Agreement { digests, .. } => digests.len() <= n,
@@ -256,5 +264,36 @@ impl Keygen {
             _ if self.running.stage_slot() == Some(slot) => self.examine(position, out),
             _ => (),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use serai_messages::keygen::{CoordinatorMessage, KeygenId, PerKey};
+    use serai_messages::{
+        Attempt, BlockHash, Body, Coin, MAX_BODY_BYTES, MAX_VALIDATORS, Session, SignatureBytes,
+        SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet, encode,
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_largest_commitments_of_the_largest_set_fit_one_message() {
+        let set = ValidatorSet { coin: Coin::Btc, session: Session(0) };
+        let id = KeygenId { set, attempt: Attempt(0) };
+        let part = vec![0; commitments_cap(MAX_VALIDATORS)];
+        let commitments = PerKey { ristretto: part.clone(), external: part };
+        let message = PeerMessage::Commitments { id, commitments };
+        assert!(within_bounds(&message, MAX_VALIDATORS));
+        let body = Body::Keygen(message);
+        let statement = SignedStatement {
+            signer: ValidatorKey([0; 32]),
+            statement: Statement { version: VERSION, genesis: BlockHash([0; 32]), body },
+            signature: SignatureBytes([0; 64]),
+        };
+        let statements = vec![statement; MAX_VALIDATORS];
+        let size = encode(&CoordinatorMessage::Commitments { id, statements }).len();
+        assert!(size <= MAX_BODY_BYTES, "{size}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serai_bus::{Bus, BusError, Database, DatabaseError, OffsetReset, Waker};
 use serai_messages::observation::SetMember;
@@ -25,6 +26,9 @@ use crate::processes::{lifecycle, network, observation};
 
 /// This process' name as a consumer of topics.
 pub(super) const READER: &str = "signature";
+
+/// Time between two looks whether the processors' topics can be read.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// What this process is given.
 #[derive(Debug)]
@@ -119,8 +123,11 @@ impl Actor {
         let genesis = self.surroundings.observation.genesis().await;
         let genesis = genesis.map_err(|_| Error::Ended("observation"))?;
         let (mut running, mut intake) = Running::start(self, genesis).await?;
+        let mut probe = tokio::time::interval(PROBE);
+        probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = probe.tick() => running.probe_topics(&intake).await,
                 read = intake.next() => running.handle_read(read?).await?,
                 inbound = running.surroundings.inbound.recv() => match inbound {
                     Some(inbound) => running.handle_inbound(inbound).await?,
@@ -155,7 +162,10 @@ impl Running {
         for (coin, own) in processors {
             if settings.coins.contains(&coin) {
                 let mut conversation = Conversation::new(&settings.name, coin, own, incarnation);
-                conversation.processor = surroundings.database.read(|c| keys::trusted(c, coin))?;
+                conversation.processor = match settings.pinned.get(&coin) {
+                    Some(pinned) => Some(*pinned),
+                    None => surroundings.database.read(|c| keys::trusted(c, coin))?,
+                };
                 conversations.insert(coin, conversation);
             }
         }

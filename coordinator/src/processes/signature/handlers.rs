@@ -1,23 +1,31 @@
 //! What the actor does with each kind of thing that it is told.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use rusqlite::Transaction;
-use serai_bus::{DeadLetter, Delivered, exchange};
+use serai_bus::{DatabaseError, DeadLetter, Delivered, exchange};
 use serai_messages::keygen::ProcessorMessage;
 use serai_messages::observation::{Event, SetMember};
-use serai_messages::{BlockNumber, Coin, Endpoint, SessionId, ValidatorSet, decode};
+use serai_messages::{BlockNumber, Coin, Endpoint, Record, SessionId, ValidatorSet, decode};
 use serai_protocol::keygen::Input;
 
 use super::actor::{Error, READER, Running, generating};
 use super::conversation::Incoming;
-use super::intake::{self, Accepted, Read};
+use super::intake::{self, Intake, Read};
 use super::sessions::Wake;
 use super::tables;
 use crate::processes::core::keys;
 use crate::processes::core::status::{State, Step};
 use crate::processes::network;
 use crate::processes::observation::ReadError;
+
+/// Longest that a node may lag behind the one from which a set was read, before the set counts as
+/// none of Serai's.
+const NODE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Longest wait for the bus to say what a topic holds.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause before the node is asked again.
 const NODE_RETRY: Duration = Duration::from_millis(500);
@@ -49,18 +57,11 @@ impl Running {
         let database = self.surroundings.database.clone();
         let mut wake = Wake::default();
         database.transaction(|transaction| {
-            let bad = match intake::accept(transaction, consumer, delivered)? {
-                Accepted::Drop => None,
-                Accepted::Bad(reason) => Some(reason),
-                Accepted::Record(record) => {
-                    let read = self.conversations.get(&coin).map(|c| c.read(record));
-                    match read {
-                        None => None,
-                        Some(Ok(incoming)) => {
-                            self.handle_incoming(transaction, coin, incoming, &mut wake)?
-                        }
-                        Some(Err(unreadable)) => Some(unreadable.to_string()),
-                    }
+            let bad = match intake::take(transaction, consumer, delivered)? {
+                Ok(None) => None,
+                Err(reason) => Some(reason),
+                Ok(Some(record)) => {
+                    self.handle_record(transaction, consumer, coin, record, &mut wake)?
                 }
             };
             if let Some(reason) = bad {
@@ -70,6 +71,32 @@ impl Running {
         })?;
         self.wake(wake).await?;
         self.unpark().await
+    }
+
+    /// A record for the coordinator. Only what opens is authentic, and only then does its sequence
+    /// count. Returns the reason when it is to be put aside.
+    fn handle_record(
+        &mut self,
+        transaction: &Transaction<'_>,
+        consumer: exchange::Consumer<'_>,
+        coin: Coin,
+        record: &Record,
+        wake: &mut Wake,
+    ) -> Result<Option<String>, Error> {
+        let Some(conversation) = self.conversations.get(&coin) else { return Ok(None) };
+        if record.from != Endpoint::Processor(coin) {
+            return Ok(Some(format!("a record from {} has no place on this topic", record.from)));
+        }
+        match conversation.read(record) {
+            Err(unreadable) => Ok(Some(unreadable.to_string())),
+            Ok(incoming @ Incoming::Key(_)) => {
+                self.handle_incoming(transaction, coin, incoming, wake)
+            }
+            Ok(incoming) if intake::is_new(transaction, consumer, record)? => {
+                self.handle_incoming(transaction, coin, incoming, wake)
+            }
+            Ok(_) => Ok(None),
+        }
     }
 
     /// What a processor said. Returns the reason when it is to be put aside.
@@ -146,15 +173,21 @@ impl Running {
         let consumer = exchange::Consumer { reader: READER, topic: &topic };
         let mut wake = Wake::default();
         database.transaction(|transaction| {
-            let bad = match (intake::accept(transaction, consumer, delivered)?, event) {
-                (Accepted::Drop, _) => return Ok(()),
-                (Accepted::Bad(reason), _) => reason,
-                (Accepted::Record(_), Some(Ok(event))) => match refused {
-                    None => return self.handle_event(transaction, event, &mut wake),
-                    Some(reason) => reason,
-                },
-                (Accepted::Record(_), Some(Err(error))) => error.to_string(),
-                (Accepted::Record(_), None) => "record has no body".to_owned(),
+            let bad = match (intake::take(transaction, consumer, delivered)?, event) {
+                (Err(reason), _) => reason,
+                (Ok(Some(record)), Some(event)) => {
+                    if !intake::is_new(transaction, consumer, record)? {
+                        return Ok(());
+                    }
+                    match (event, refused) {
+                        (Ok(event), None) => {
+                            return self.handle_event(transaction, event, &mut wake);
+                        }
+                        (Ok(_), Some(reason)) => reason,
+                        (Err(error), _) => error.to_string(),
+                    }
+                }
+                (Ok(_), _) => return Ok(()),
             };
             self.put_aside(transaction, consumer, delivered, &bad, &mut wake)
         })?;
@@ -171,6 +204,7 @@ impl Running {
     ) -> Result<Option<String>, Error> {
         let step = Step::ReadValidators(set.coin);
         let board = &self.surroundings.board;
+        let begun = Instant::now();
         loop {
             match self.surroundings.observation.set_members(set).await {
                 Ok(on_node) if on_node != members => {
@@ -182,14 +216,29 @@ impl Running {
                     board.set(step, State::Failed(reason.clone()));
                     return Ok(Some(reason));
                 }
+                Ok(_) => {
+                    board.set(step, State::Ok);
+                    return Ok(None);
+                }
                 // The node keeps the members of the latest set only.
-                Ok(_) | Err(ReadError::NotLatest { .. }) => {
+                Err(ReadError::NotLatest { current: Some(current), .. })
+                    if current > set.session =>
+                {
                     board.set(step, State::Ok);
                     return Ok(None);
                 }
                 Err(ReadError::Stopped) => return Err(Error::Ended("observation")),
+                Err(error @ ReadError::NotLatest { .. }) if begun.elapsed() > NODE_PATIENCE => {
+                    let reason = format!("{set} on {} is not on Serai: {error}", self.serai_topic);
+                    board.set(step, State::Failed(reason.clone()));
+                    return Ok(Some(reason));
+                }
                 Err(error) => {
                     board.set(step, State::Waiting(error.to_string()));
+                    // Heartbeats are not read meanwhile.
+                    for coin in self.conversations.keys() {
+                        self.surroundings.lifecycle.set_listening(*coin, false);
+                    }
                     tokio::time::sleep(NODE_RETRY).await;
                 }
             }
@@ -267,6 +316,11 @@ impl Running {
             if known.members.iter().any(|member| member.validator == own) {
                 let height = self.height.max(BlockNumber(known.block));
                 self.sessions.begin(transaction, &known, height, conversation, wake)?;
+                // The chain may be ahead of a coordinator whose state or processor is new.
+                if let Some(key_pair) = tables::vault_keys(transaction, known.set)? {
+                    let (id, input) = (SessionId::Keygen(known.set), Input::KeyGen { key_pair });
+                    self.sessions.apply(transaction, id, conversation, input, wake)?;
+                }
             }
         }
         Ok(())
@@ -302,47 +356,81 @@ impl Running {
         Ok(())
     }
 
-    /// Statements of a peer, in its order. Those of a session that this validator has not read from
-    /// Serai yet wait here, unacknowledged; those of sessions that have ended are dropped.
+    /// Statements of a peer, in its order. Those of a set that this validator has not read from Serai
+    /// yet wait here, unacknowledged, with all that follow them.
     pub(super) async fn handle_inbound(&mut self, inbound: network::Inbound) -> Result<(), Error> {
         let network::Inbound { from, incarnation, statements, accepted } = inbound;
         let database = self.surroundings.database.clone();
         let mut wake = Wake::default();
-        let mut statements = statements.into_iter().peekable();
+        let mut statements = VecDeque::from(statements);
         let last = database.transaction(|transaction| {
             let mut last = None;
-            while let Some((sequence, statement)) = statements
-                .next_if(|(_, statement)| self.is_known(statement.statement.body.session()))
-            {
-                let acceptance = network::tables::accept(transaction, from, incarnation, sequence)?;
-                if acceptance == network::tables::Acceptance::New {
-                    let id = statement.statement.body.session();
-                    self.apply(transaction, id, Input::Statement(statement), &mut wake)?;
+            while let Some((sequence, statement)) = statements.front() {
+                let id = statement.statement.body.session();
+                let place = self.place_of(transaction, id)?;
+                if place == Place::Unread {
+                    break;
                 }
-                last = Some(sequence);
+                let acceptance =
+                    network::tables::accept(transaction, from, incarnation, *sequence)?;
+                last = Some(*sequence);
+                let Some((_, statement)) = statements.pop_front() else { break };
+                if acceptance != network::tables::Acceptance::New {
+                    continue;
+                }
+                match place {
+                    Place::Running => {
+                        self.apply(transaction, id, Input::Statement(statement), &mut wake)?;
+                    }
+                    Place::WaitsForProcessor(set) => {
+                        tables::keep_early(transaction, set, &statement)?;
+                    }
+                    Place::None | Place::Unread => {}
+                }
             }
             Ok::<_, Error>(last)
         })?;
         self.wake(wake).await?;
-        if statements.peek().is_none() {
+        if statements.is_empty() {
             // The network process tells the peer; when it has ended there is nobody to tell.
             if let Some(last) = last {
                 let _ = accepted.send(last);
             }
             return Ok(());
         }
-        let statements = statements.collect();
-        let rest = network::Inbound { from, incarnation, statements, accepted };
-        self.parked.insert(from, rest);
+        let statements = statements.into();
+        self.parked.insert(from, network::Inbound { from, incarnation, statements, accepted });
         Ok(())
     }
 
-    /// A session of a coin that is not enabled here counts as known: nothing will ever come of it.
-    fn is_known(&self, id: SessionId) -> bool {
+    fn place_of(
+        &self,
+        transaction: &Transaction<'_>,
+        id: SessionId,
+    ) -> Result<Place, DatabaseError> {
         let SessionId::Keygen(set) = id;
-        !self.conversations.contains_key(&set.coin)
-            || self.sessions.is_running(id)
-            || self.sessions.has_ended(id)
+        if self.sessions.is_running(id) {
+            return Ok(Place::Running);
+        }
+        if self.sessions.has_ended(id) || !self.conversations.contains_key(&set.coin) {
+            return Ok(Place::None);
+        }
+        Ok(match tables::is_member(transaction, set, &self.sessions.own())? {
+            None => Place::Unread,
+            Some(true) => Place::WaitsForProcessor(set),
+            Some(false) => Place::None,
+        })
+    }
+
+    /// A processor's silence counts only while its topic can be read: a bus that is away must not get
+    /// processors killed in the middle of a ceremony (DESIGN D12).
+    pub(super) async fn probe_topics(&self, intake: &Intake) {
+        for conversation in self.conversations.values() {
+            let held = self.surroundings.bus.info(&conversation.topic);
+            let held = tokio::time::timeout(PROBE_TIMEOUT, held).await;
+            let reading = matches!(held, Ok(Ok(_))) && intake.is_reading(&conversation.topic);
+            self.surroundings.lifecycle.set_listening(conversation.coin, reading);
+        }
     }
 
     /// Looks at parked statements again after something else has happened.
@@ -352,4 +440,17 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// Where a statement belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// To a session that runs here.
+    Running,
+    /// To a session that begins once the own processor's key is known.
+    WaitsForProcessor(ValidatorSet),
+    /// To a set that was not read from Serai yet.
+    Unread,
+    /// To nothing that concerns this validator any more, or ever did.
+    None,
 }

@@ -1,6 +1,7 @@
 //! Reading topics: one task per topic, one bounded queue into the actor.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Transaction;
 use serai_bus::{
@@ -27,6 +28,7 @@ pub struct Read {
 pub struct Intake {
     reads: mpsc::Receiver<Read>,
     tasks: tokio::task::JoinSet<()>,
+    stopped: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Intake {
@@ -41,19 +43,26 @@ impl Intake {
     ) -> Self {
         let (sender, reads) = mpsc::channel(QUEUE);
         let mut tasks = tokio::task::JoinSet::new();
+        let stopped = Arc::new(Mutex::new(BTreeSet::new()));
         for topic in topics {
             let (bus, database, board) = (Arc::clone(&bus), database.clone(), board.clone());
-            let sender = sender.clone();
+            let (sender, stopped) = (sender.clone(), Arc::clone(&stopped));
             tasks.spawn(async move {
                 let reading = read(&bus, &database, &board, reader, &topic, offset_reset, &sender);
                 if let Err(error) = reading.await {
                     let reason = error.to_string();
                     tracing::error!(topic, reason, "reading has stopped");
                     board.report(reader, topic.clone(), State::Failed(reason));
+                    stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(topic);
                 }
             });
         }
-        Self { reads, tasks }
+        Self { reads, tasks, stopped }
+    }
+
+    /// Whether the topic is read, or will be once the bus is back.
+    pub fn is_reading(&self, topic: &str) -> bool {
+        !self.stopped.lock().unwrap_or_else(PoisonError::into_inner).contains(topic)
     }
 
     /// The next record of any topic. Cancel safe.
@@ -94,42 +103,40 @@ async fn read(
     }
 }
 
-/// What a record is to this consumer.
-#[derive(Debug)]
-pub enum Accepted<'a> {
-    /// New: handle it.
-    Record(&'a Record),
-    /// Written by this coordinator, handled before, or of a replaced sender.
-    Drop,
-    /// No record; for the dead letter.
-    Bad(String),
-}
-
-/// Notes the position and tells what the record is. Own records on `{name}-{chain}` are skipped by
-/// their header; on `{name}-serai` they are what is read.
+/// Notes the position. Returns the record if it is for the coordinator, `None` if it is not, and the
+/// reason for the dead letter if it is none.
 ///
 /// # Errors
 /// The database's.
-pub fn accept<'a>(
+pub fn take<'a>(
     transaction: &Transaction<'_>,
     consumer: exchange::Consumer<'_>,
     delivered: &'a Delivered,
-) -> rusqlite::Result<Accepted<'a>> {
+) -> rusqlite::Result<Result<Option<&'a Record>, String>> {
     exchange::set_position(transaction, consumer, &delivered.position())?;
-    let record = match &delivered.record {
-        Ok(record) => record,
-        Err(undecodable) => return Ok(Accepted::Bad(undecodable.reason.clone())),
-    };
-    if record.to != Endpoint::Coordinator {
-        return Ok(Accepted::Drop);
-    }
+    Ok(match &delivered.record {
+        Ok(record) => Ok((record.to == Endpoint::Coordinator).then_some(record)),
+        Err(undecodable) => Err(undecodable.reason.clone()),
+    })
+}
+
+/// Whether a record was not handled before. To be asked of authentic records only: it remembers the
+/// sequence that the record's header claims.
+///
+/// # Errors
+/// The database's.
+pub fn is_new(
+    transaction: &Transaction<'_>,
+    consumer: exchange::Consumer<'_>,
+    record: &Record,
+) -> rusqlite::Result<bool> {
     let (incarnation, sequence) = (record.incarnation, record.sequence);
     match exchange::accept(transaction, consumer, record.from, incarnation, sequence)? {
-        exchange::Acceptance::New => Ok(Accepted::Record(record)),
-        exchange::Acceptance::Repeat => Ok(Accepted::Drop),
+        exchange::Acceptance::New => Ok(true),
+        exchange::Acceptance::Repeat => Ok(false),
         exchange::Acceptance::Replaced => {
             tracing::warn!(id = %record.id, from = %record.from, %incarnation, "sender was replaced");
-            Ok(Accepted::Drop)
+            Ok(false)
         }
     }
 }

@@ -58,6 +58,27 @@ struct Session {
     party: Option<Party>,
     /// Inputs in the log.
     inputs: u64,
+    /// Of each signer: statements in the log, and their bytes.
+    heard: BTreeMap<ValidatorKey, (u32, usize)>,
+}
+
+/// Statements of one signer that a session's log takes. An honest one says some dozens in an attempt,
+/// and may have to show what every other member said.
+const MAX_STATEMENTS_PER_SIGNER: u32 = 10_000;
+
+/// Bytes of them.
+const MAX_BYTES_PER_SIGNER: usize = 32 * 1024 * 1024;
+
+/// Counts a statement towards its signer's share of the log; whether it still fits.
+fn within_quota(heard: &mut BTreeMap<ValidatorKey, (u32, usize)>, input: &Input) -> bool {
+    let Input::Statement(statement) = input else { return true };
+    let (count, bytes) = heard.entry(statement.signer).or_default();
+    let size = encode(statement).len();
+    if *count >= MAX_STATEMENTS_PER_SIGNER || *bytes + size > MAX_BYTES_PER_SIGNER {
+        return false;
+    }
+    (*count, *bytes) = (*count + 1, *bytes + size);
+    true
 }
 
 /// What the outside must do once the transaction is committed.
@@ -147,8 +168,12 @@ impl Sessions {
             let attempt = KeygenId { set: stored.set, attempt: machine.summary().attempt };
             losses.push((id, Input::MusigLost { id: attempt }));
             tracing::info!(session = %id, inputs = inputs.len(), "session resumed from its log");
+            let mut heard = BTreeMap::new();
+            for input in &inputs {
+                within_quota(&mut heard, input);
+            }
             let inputs = inputs.len() as u64;
-            self.running.insert(id, Session { id, machine, parameters, party, inputs });
+            self.running.insert(id, Session { id, machine, parameters, party, inputs, heard });
         }
         Ok(losses)
     }
@@ -212,12 +237,15 @@ impl Sessions {
                 ended_ms: None,
             },
         )?;
-        let mut session = Session { id, machine, parameters, party: None, inputs: 0 };
+        let heard = BTreeMap::new();
+        let mut session = Session { id, machine, parameters, party: None, inputs: 0, heard };
         // The machine counts its deadlines from the first height that it is told.
         let mut queue = VecDeque::from([Input::Height(height)]);
+        let early = tables::take_early(transaction, known.set)?;
         for effect in effects {
             self.run(transaction, &mut session, conversation, effect, &mut queue, wake)?;
         }
+        queue.extend(early.into_iter().map(Input::Statement));
         self.feed(transaction, &mut session, conversation, queue, wake)?;
         self.running.insert(id, session);
         Ok(())
@@ -242,6 +270,7 @@ impl Sessions {
         let text = serde_json::to_string(&summary)?;
         tables::update_session(transaction, &id.to_string(), &text, done, now_ms())?;
         if done {
+            tables::delete_inputs(transaction, &id.to_string())?;
             self.ended.insert(id);
         } else {
             self.running.insert(id, session);
@@ -258,6 +287,10 @@ impl Sessions {
         wake: &mut Wake,
     ) -> Result<(), SessionError> {
         while let Some(input) = queue.pop_front() {
+            if !within_quota(&mut session.heard, &input) {
+                tracing::warn!(session = %session.id, "a signer's share of the log is used up");
+                continue;
+            }
             tables::append_input(transaction, &session.id.to_string(), session.inputs, &input)?;
             session.inputs += 1;
             for effect in session.machine.handle(&input) {

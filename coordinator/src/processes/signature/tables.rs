@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serai_bus::{DatabaseError, Migration};
 use serai_messages::observation::SetMember;
-use serai_messages::{Coin, KeyPair, Session, ValidatorSet, decode, encode};
+use serai_messages::{
+    Coin, KeyPair, Session, SignedStatement, ValidatorKey, ValidatorSet, decode, encode,
+};
 use serai_protocol::keygen::Input;
 
 /// The tables.
@@ -19,11 +21,17 @@ pub const MIGRATION: Migration = Migration {
         CREATE TABLE inputs (
             id TEXT NOT NULL, number INTEGER NOT NULL, input BLOB NOT NULL,
             PRIMARY KEY (id, number)) STRICT, WITHOUT ROWID;
+        CREATE TABLE early_statements (
+            row INTEGER PRIMARY KEY AUTOINCREMENT, coin INTEGER NOT NULL,
+            session INTEGER NOT NULL, signer BLOB NOT NULL, statement BLOB NOT NULL) STRICT;
         CREATE TABLE vaults (
             coin INTEGER NOT NULL, session INTEGER NOT NULL, key_pair BLOB NOT NULL,
             state TEXT NOT NULL, block INTEGER NOT NULL,
             PRIMARY KEY (coin, session)) STRICT;"],
 };
+
+/// Statements of one signer that are kept for a session that waits for the own processor's key.
+pub const MAX_EARLY_STATEMENTS: u32 = 64;
 
 /// A validator set that this validator read from `{name}-serai`.
 #[derive(Clone, Debug)]
@@ -191,6 +199,59 @@ pub fn inputs(connection: &Connection, id: &str) -> Result<Vec<Input>, DatabaseE
     rows.iter().map(|bytes| decode(bytes).map_err(malformed("session input"))).collect()
 }
 
+/// Deletes the log of a session that is done: its summary holds what is shown.
+pub fn delete_inputs(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM inputs WHERE id = ?1", [id])?;
+    Ok(())
+}
+
+/// Keeps a statement for a session that will begin here, up to [`MAX_EARLY_STATEMENTS`] of each
+/// signer; a further one is dropped.
+pub fn keep_early(
+    transaction: &Transaction<'_>,
+    set: ValidatorSet,
+    statement: &SignedStatement,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO early_statements (coin, session, signer, statement)
+         SELECT ?1, ?2, ?3, ?4 WHERE
+             (SELECT count(*) FROM early_statements
+              WHERE coin = ?1 AND session = ?2 AND signer = ?3) < ?5",
+        (
+            set.coin.network_id(),
+            set.session.0,
+            statement.signer.0,
+            encode(statement),
+            MAX_EARLY_STATEMENTS,
+        ),
+    )?;
+    Ok(())
+}
+
+/// Takes the statements kept for a set, in the order in which they came.
+pub fn take_early(
+    transaction: &Transaction<'_>,
+    set: ValidatorSet,
+) -> Result<Vec<SignedStatement>, DatabaseError> {
+    let key = (set.coin.network_id(), set.session.0);
+    let rows = transaction
+        .prepare(
+            "SELECT statement FROM early_statements WHERE coin = ?1 AND session = ?2 ORDER BY row",
+        )
+        .and_then(|mut statement| {
+            statement
+                .query_map(key, |row| row.get::<_, Vec<u8>>(0))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })
+        .and_then(|rows| {
+            transaction
+                .execute("DELETE FROM early_statements WHERE coin = ?1 AND session = ?2", key)?;
+            Ok(rows)
+        })
+        .map_err(malformed_row("early statements"))?;
+    rows.iter().map(|bytes| decode(bytes).map_err(malformed("early statement"))).collect()
+}
+
 /// Where a vault stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VaultState {
@@ -318,6 +379,33 @@ pub fn sets_without_session(
         known.set.coin == coin && !sessions.iter().any(|session| session.set == known.set)
     });
     Ok(known)
+}
+
+/// Whether `validator` is in a set that was read; `None` where the set was not read.
+pub fn is_member(
+    connection: &Connection,
+    set: ValidatorSet,
+    validator: &ValidatorKey,
+) -> Result<Option<bool>, DatabaseError> {
+    let members: Option<Vec<u8>> = connection
+        .query_row(
+            "SELECT members FROM sets WHERE coin = ?1 AND session = ?2",
+            (set.coin.network_id(), set.session.0),
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(malformed_row("sets"))?;
+    let Some(members) = members else { return Ok(None) };
+    let members: Vec<SetMember> = decode(&members).map_err(malformed("set members"))?;
+    Ok(Some(members.iter().any(|member| member.validator == *validator)))
+}
+
+/// Keys of a vault that is on the chain.
+pub fn vault_keys(
+    connection: &Connection,
+    set: ValidatorSet,
+) -> Result<Option<KeyPair>, DatabaseError> {
+    Ok(vaults(connection)?.into_iter().find(|vault| vault.set == set).map(|vault| vault.key_pair))
 }
 
 /// Word of a vault's state; `None` where there is no such vault.
