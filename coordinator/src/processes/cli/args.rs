@@ -101,16 +101,22 @@ enum KeysVerb {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum BackupVerb {
     /// Make one now
     Create,
     /// List them
     List,
     /// Check one
-    Verify,
+    Verify {
+        /// Its name
+        backup: Option<String>,
+    },
     /// Go back to one
-    Restore,
+    Restore {
+        /// Its name
+        backup: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

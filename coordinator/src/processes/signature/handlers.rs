@@ -1,10 +1,9 @@
 //! What the actor does with each kind of thing that it is told.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rusqlite::Transaction;
-use serai_bus::{DatabaseError, DeadLetter, Delivered, exchange};
+use serai_bus::{DeadLetter, Delivered, exchange};
 use serai_messages::keygen::ProcessorMessage;
 use serai_messages::observation::{Event, SetMember};
 use serai_messages::{BlockNumber, Coin, Endpoint, Record, SessionId, ValidatorSet, decode};
@@ -17,7 +16,6 @@ use super::sessions::Wake;
 use super::tables;
 use crate::processes::core::keys;
 use crate::processes::core::status::{State, Step};
-use crate::processes::network;
 use crate::processes::observation::ReadError;
 
 /// Longest that a node may lag behind the one from which a set was read, before the set counts as
@@ -125,9 +123,15 @@ impl Running {
                         self.begin_waiting(transaction, coin, wake)?;
                     }
                     keys::Trust::Refused { trusted } => {
+                        let remedy = match pinned {
+                            Some(_) => {
+                                format!("correct processors.{coin}.pinned_key and start again")
+                            }
+                            None => format!("run `keys accept {coin}`"),
+                        };
                         let reason = format!(
                             "the {coin} processor announced key {}, but {trusted} is trusted; if \
-                             the change is meant, run `keys accept`",
+                             the change is meant, {remedy}",
                             announcement.key
                         );
                         board.set(step, State::Failed(reason.clone()));
@@ -326,7 +330,7 @@ impl Running {
         Ok(())
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         transaction: &Transaction<'_>,
         id: SessionId,
@@ -356,72 +360,6 @@ impl Running {
         Ok(())
     }
 
-    /// Statements of a peer, in its order. Those of a set that this validator has not read from Serai
-    /// yet wait here, unacknowledged, with all that follow them.
-    pub(super) async fn handle_inbound(&mut self, inbound: network::Inbound) -> Result<(), Error> {
-        let network::Inbound { from, incarnation, statements, accepted } = inbound;
-        let database = self.surroundings.database.clone();
-        let mut wake = Wake::default();
-        let mut statements = VecDeque::from(statements);
-        let last = database.transaction(|transaction| {
-            let mut last = None;
-            while let Some((sequence, statement)) = statements.front() {
-                let id = statement.statement.body.session();
-                let place = self.place_of(transaction, id)?;
-                if place == Place::Unread {
-                    break;
-                }
-                let acceptance =
-                    network::tables::accept(transaction, from, incarnation, *sequence)?;
-                last = Some(*sequence);
-                let Some((_, statement)) = statements.pop_front() else { break };
-                if acceptance != network::tables::Acceptance::New {
-                    continue;
-                }
-                match place {
-                    Place::Running => {
-                        self.apply(transaction, id, Input::Statement(statement), &mut wake)?;
-                    }
-                    Place::WaitsForProcessor(set) => {
-                        tables::keep_early(transaction, set, &statement)?;
-                    }
-                    Place::None | Place::Unread => {}
-                }
-            }
-            Ok::<_, Error>(last)
-        })?;
-        self.wake(wake).await?;
-        if statements.is_empty() {
-            // The network process tells the peer; when it has ended there is nobody to tell.
-            if let Some(last) = last {
-                let _ = accepted.send(last);
-            }
-            return Ok(());
-        }
-        let statements = statements.into();
-        self.parked.insert(from, network::Inbound { from, incarnation, statements, accepted });
-        Ok(())
-    }
-
-    fn place_of(
-        &self,
-        transaction: &Transaction<'_>,
-        id: SessionId,
-    ) -> Result<Place, DatabaseError> {
-        let SessionId::Keygen(set) = id;
-        if self.sessions.is_running(id) {
-            return Ok(Place::Running);
-        }
-        if self.sessions.has_ended(id) || !self.conversations.contains_key(&set.coin) {
-            return Ok(Place::None);
-        }
-        Ok(match tables::is_member(transaction, set, &self.sessions.own())? {
-            None => Place::Unread,
-            Some(true) => Place::WaitsForProcessor(set),
-            Some(false) => Place::None,
-        })
-    }
-
     /// A processor's silence counts only while its topic can be read: a bus that is away must not get
     /// processors killed in the middle of a ceremony (DESIGN D12).
     pub(super) async fn probe_topics(&self, intake: &Intake) {
@@ -432,25 +370,4 @@ impl Running {
             self.surroundings.lifecycle.set_listening(conversation.coin, reading);
         }
     }
-
-    /// Looks at parked statements again after something else has happened.
-    async fn unpark(&mut self) -> Result<(), Error> {
-        for (_, inbound) in std::mem::take(&mut self.parked) {
-            self.handle_inbound(inbound).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Where a statement belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// To a session that runs here.
-    Running,
-    /// To a session that begins once the own processor's key is known.
-    WaitsForProcessor(ValidatorSet),
-    /// To a set that was not read from Serai yet.
-    Unread,
-    /// To nothing that concerns this validator any more, or ever did.
-    None,
 }

@@ -18,8 +18,10 @@
 //! until confirmed). MuSig nonces live in memory only, so no nonce can be used twice.
 //!
 //! # Limits
-//! At most one batch of statements per peer waits for a session that this validator has not read
-//! from Serai yet; the peer keeps and resends the rest.
+//! At most one batch of statements per peer waits for a set that this validator has not read from
+//! Serai yet; the peer keeps and resends the rest. For a set that was read, whose key generation waits
+//! for the own processor, some dozens of statements per signer are kept. A session's log takes a bounded
+//! share of each signer.
 
 mod actor;
 mod answers;
@@ -27,6 +29,7 @@ mod conversation;
 #[cfg(feature = "faults")]
 mod faults;
 mod handlers;
+mod inbound;
 mod intake;
 mod mailbox;
 mod musig;
