@@ -167,7 +167,7 @@ fn keys_accept(
         return Err(CommandError::NoState { name: run.name.clone(), path });
     }
     let accepted = store::open(data_dir, &[])?.transaction(|tx| keys::accept(tx, coin, key))?;
-    Ok(json!({"coin": coin, "trusted": accepted}))
+    Ok(json!({"coin": coin, "key": accepted}))
 }
 
 fn faults(error: &ConfigError) -> Vec<Value> {
