@@ -1,4 +1,4 @@
-//! The bookkeeping of exactly-once effects, as tables in the owner's [`Database`]: where reading
+//! The bookkeeping of exactly-once effects, as tables in the owner's [`Database`](crate::Database): where reading
 //! stands, what was accepted from whom, and what is still to be appended.
 //!
 //! # Promises

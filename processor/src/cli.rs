@@ -89,7 +89,7 @@ pub struct Run {
     /// The bus: embedded:PATH or kafka:HOST:PORT.
     #[arg(long, required_unless_present = "bus_settings")]
     pub bus: Option<BusAddress>,
-    /// TOML file with the keys of the coordinator's [kafka] section; --bus goes before it.
+    /// TOML file with the keys of the coordinator's `kafka` section; --bus goes before it.
     #[arg(long)]
     pub bus_settings: Option<PathBuf>,
     /// Where the vaults' backups go; DATA/backup where absent.

@@ -13,7 +13,7 @@ pub enum CoordinatorMessage {
         /// The party with all members' signatures, which the processor checks.
         party: SignedParty,
     },
-    /// All members' commitments, one signed [`PeerMessage::Commitments`] each, own included, in the
+    /// All members' commitments, one signed [`PeerMessage::Commitments`](super::PeerMessage::Commitments) each, own included, in the
     /// members' order.
     Commitments {
         /// Attempt.
@@ -21,7 +21,7 @@ pub enum CoordinatorMessage {
         /// The signed statements.
         statements: Vec<SignedStatement>,
     },
-    /// All shares for this processor: one signed [`PeerMessage::Share`] of each other member.
+    /// All shares for this processor: one signed [`PeerMessage::Share`](super::PeerMessage::Share) of each other member.
     Shares {
         /// Attempt.
         id: KeygenId,
@@ -34,14 +34,14 @@ pub enum CoordinatorMessage {
         id: KeygenId,
         /// Who accuses.
         accuser: Participant,
-        /// The accused's signed [`PeerMessage::Share`] to the accuser.
+        /// The accused's signed [`PeerMessage::Share`](super::PeerMessage::Share) to the accuser.
         share: SignedStatement,
         /// Which key's share.
         key: KeyKind,
-        /// As in [`ProcessorMessage::InvalidShare`].
+        /// As in [`ProcessorMessage::InvalidShare`](super::ProcessorMessage::InvalidShare).
         blame: Option<Vec<u8>>,
     },
-    /// All members' preprocesses of the proving signatures ([`PeerMessage::ProofPreprocess`]), own
+    /// All members' preprocesses of the proving signatures ([`PeerMessage::ProofPreprocess`](super::PeerMessage::ProofPreprocess)), own
     /// included, in the members' order.
     ProofPreprocesses {
         /// Attempt.
@@ -49,7 +49,7 @@ pub enum CoordinatorMessage {
         /// The signed statements.
         statements: Vec<SignedStatement>,
     },
-    /// All members' shares of the proving signatures ([`PeerMessage::ProofShare`]), own included, in
+    /// All members' shares of the proving signatures ([`PeerMessage::ProofShare`](super::PeerMessage::ProofShare)), own included, in
     /// the members' order.
     ProofShares {
         /// Attempt.
@@ -58,7 +58,7 @@ pub enum CoordinatorMessage {
         statements: Vec<SignedStatement>,
     },
     /// Proving signatures that another member has completed; the processor verifies them against its
-    /// own key pair and answers [`ProcessorMessage::Proven`].
+    /// own key pair and answers [`ProcessorMessage::Proven`](super::ProcessorMessage::Proven).
     Proof {
         /// Attempt.
         id: KeygenId,

@@ -61,9 +61,9 @@ pub enum PeerMessage {
     PartySignature {
         /// Attempt.
         id: KeygenId,
-        /// [`Party::digest`] as the sender sees it.
+        /// [`Party::digest`](super::Party::digest) as the sender sees it.
         digest: [u8; 32],
-        /// Signature over the digest under [`Party::SIGNATURE_CONTEXT`].
+        /// Signature over the digest under [`Party::SIGNATURE_CONTEXT`](super::Party::SIGNATURE_CONTEXT).
         signature: SignatureBytes,
     },
     /// PedPoP commitments.
@@ -79,7 +79,7 @@ pub enum PeerMessage {
         id: KeygenId,
         /// Round that is compared.
         round: Round,
-        /// [`SignedStatement::digest`] of each member's statement, in the members' order.
+        /// [`SignedStatement::digest`](crate::SignedStatement::digest) of each member's statement, in the members' order.
         digests: Vec<[u8; 32]>,
     },
     /// A member's signed statement as the sender received it first, shown because somebody reported
@@ -124,7 +124,7 @@ pub enum PeerMessage {
         share: Enclosed,
         /// Which key's share.
         key: KeyKind,
-        /// As in [`ProcessorMessage::InvalidShare`].
+        /// As in [`ProcessorMessage::InvalidShare`](super::ProcessorMessage::InvalidShare).
         blame: Option<Vec<u8>>,
     },
     /// Preprocesses of the proving signatures, with the key pair that the sender holds.

@@ -81,7 +81,7 @@ pub enum ProcessorMessage {
         /// Which key's.
         key: KeyKind,
     },
-    /// Both keys made a signature that verifies over [`Party::proof_message`].
+    /// Both keys made a signature that verifies over [`Party::proof_message`](super::Party::proof_message).
     Proven {
         /// Attempt.
         id: KeygenId,
