@@ -21,7 +21,12 @@ fn contains(body: &[u8], secret: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealed_messages_show_nothing() {
-    let network = Network::start(Settings::new(4, &[Coin::Btc])).await;
+    assert_sealed(Settings::new(4, &[Coin::Btc])).await;
+}
+
+/// Runs a network and reads its topics as anybody with access to the bus could.
+pub async fn assert_sealed(settings: Settings) {
+    let network = Network::start(settings).await;
     let keys = keys(&network, set(Coin::Btc, 0)).await;
     report(&network).await;
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serai_devnet::binaries::{Binaries, Faulty};
-use serai_devnet::cluster::{Cluster, Layout, Settings};
+use serai_devnet::cluster::{BusChoice, Cluster, Layout, Settings};
 use serai_messages::{Coin, KeyPair, Name, Session, ValidatorSet};
 use serde_json::Value;
 
@@ -65,7 +65,9 @@ impl Network {
     pub async fn start(settings: Settings) -> Self {
         let folder = Folder::new();
         let settings = settings.with_block_ms(BLOCK_MS);
-        let layout = Layout::open(folder.path(), false, settings).unwrap();
+        // A broker may hold the topics of an earlier network.
+        let fresh = settings.bus != BusChoice::Embedded;
+        let layout = Layout::open(folder.path(), fresh, settings).unwrap();
         let cluster = Cluster::start(layout, binaries()).await.unwrap();
         Self { cluster: Some(cluster), _folder: folder }
     }

@@ -53,6 +53,7 @@ fn two_statements_of_one_slot_differ_only_by_what_is_said() {
         let free = matches!(
             message,
             PeerMessage::Disclosure { .. }
+                | PeerMessage::Evidence { .. }
                 | PeerMessage::Accusation { .. }
                 | PeerMessage::Proof { .. }
         );

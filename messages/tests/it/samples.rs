@@ -75,6 +75,7 @@ pub fn peer_messages() -> Vec<PeerMessage> {
         PeerMessage::Commitments { id, commitments: per_key() },
         PeerMessage::Agreement { id, round: Round::Commitments, digests: vec![[0xee; 32]] },
         PeerMessage::Disclosure { id, statement: enclosed.clone() },
+        PeerMessage::Evidence { id, statements: vec![enclosed.clone()] },
         PeerMessage::Waiting { id, awaited: Awaited::Share, from: vec![Participant(3)] },
         PeerMessage::Share { id, to: Participant(2), share: per_key() },
         PeerMessage::Accusation {
@@ -128,7 +129,7 @@ fn coordinator_messages() -> Vec<CoordinatorMessage> {
         CoordinatorMessage::Judge {
             id,
             accuser: Participant(1),
-            share: signed(peer_messages().remove(6)),
+            share: signed(peer_messages().remove(7)),
             key: KeyKind::External,
             blame: Some(vec![9]),
         },
