@@ -58,6 +58,7 @@ pub fn new(
         kind,
         reset: settings.reset,
         live: live.clone(),
+        board: settings.board.clone(),
     };
     let actor = Actor {
         submission: consumer("submission", "submit.set-keys"),

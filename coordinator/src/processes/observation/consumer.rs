@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::error::Error;
 use super::status::Live;
+use crate::processes::core::status::{Board, State};
 
 /// Pause while the topic does not exist yet.
 const RETRY: Duration = Duration::from_millis(500);
@@ -35,13 +36,39 @@ pub(super) struct TopicConsumer {
     /// Where to begin without a position.
     pub(super) reset: OffsetReset,
     pub(super) live: watch::Sender<Live>,
+    /// Where a stop is told.
+    pub(super) board: Board,
 }
 
 impl TopicConsumer {
     /// Reads until a fault that repeating can't mend. `handle` changes the database in the
-    /// transaction that also moves the position; `handled` follows its commit.
+    /// transaction that also moves the position; `handled` follows its commit. A topic that is not
+    /// the one read before stops this consumer alone: the operator is told, and needs the program
+    /// running to let it go on.
     pub(super) async fn run(
         self,
+        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<()>,
+        handled: impl Fn(),
+    ) -> Result<Infallible, Error> {
+        match self.read(handle, handled).await {
+            Err(Error::Bus(error @ BusError::Diverged { .. })) => {
+                let reason = error.to_string();
+                tracing::error!(
+                    topic = self.topic,
+                    reader = self.reader,
+                    reason,
+                    "reading stopped"
+                );
+                let fact = format!("{} on {}", self.reader, self.topic);
+                self.board.report("observation", fact, State::Failed(reason));
+                std::future::pending().await
+            }
+            ended => ended,
+        }
+    }
+
+    async fn read(
+        &self,
         handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<()>,
         handled: impl Fn(),
     ) -> Result<Infallible, Error> {
