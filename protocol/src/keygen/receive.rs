@@ -20,6 +20,12 @@ const MAX_DEPTH: u8 = 2;
 /// Bytes of one key's part of a message whose size does not grow with the set.
 const MAX_PART_BYTES: usize = 1024;
 
+/// A point of the Ristretto key.
+const RISTRETTO_BYTES: usize = 32;
+
+/// A point of the external key where it is largest: compressed secp256k1.
+const LARGEST_POINT_BYTES: usize = 33;
+
 /// Statements in one [`PeerMessage::Evidence`].
 const MAX_EVIDENCE: usize = 2;
 
@@ -31,12 +37,12 @@ pub(super) struct Early {
     statements: BTreeMap<Slot, Held>,
 }
 
-/// Most bytes of one key's commitments in a set of `n`: one point of at most 33 bytes per coefficient,
-/// a key for encryption, and a proof of knowledge. Close to the honest size, for those of a whole set
-/// travel to the processor in one message.
-fn commitments_cap(n: usize) -> usize {
+/// Most bytes of the commitments of one key, whose points have `point` bytes, in a set of `n`: one
+/// point per coefficient, a key for encryption, and a proof of knowledge of a point and a scalar. The
+/// honest size and a few bytes, for those of a whole set travel to the processor in one message.
+fn commitments_cap(point: usize, n: usize) -> usize {
     let t = u16::try_from(n).map_or(n, |n| usize::from(threshold(n)));
-    33 * t + 128
+    point * (t + 2) + 36
 }
 
 /// Whether every part of a message has a size that an honest member's could have in a set of `n`.
@@ -44,8 +50,8 @@ fn within_bounds(message: &PeerMessage, n: usize) -> bool {
     let small = |bytes: &[u8]| bytes.len() <= MAX_PART_BYTES;
     match message {
         PeerMessage::Commitments { commitments, .. } => {
-            let cap = commitments_cap(n);
-            commitments.ristretto.len() <= cap && commitments.external.len() <= cap
+            commitments.ristretto.len() <= commitments_cap(RISTRETTO_BYTES, n)
+                && commitments.external.len() <= commitments_cap(LARGEST_POINT_BYTES, n)
         }
         PeerMessage::Agreement { digests, .. } => digests.len() <= n,
         PeerMessage::Waiting { from, .. } => from.len() <= n,
@@ -282,8 +288,9 @@ mod tests {
     fn the_largest_commitments_of_the_largest_set_fit_one_message() {
         let set = ValidatorSet { coin: Coin::Btc, session: Session(0) };
         let id = KeygenId { set, attempt: Attempt(0) };
-        let part = vec![0; commitments_cap(MAX_VALIDATORS)];
-        let commitments = PerKey { ristretto: part.clone(), external: part };
+        let part = |point| vec![0; commitments_cap(point, MAX_VALIDATORS)];
+        let commitments =
+            PerKey { ristretto: part(RISTRETTO_BYTES), external: part(LARGEST_POINT_BYTES) };
         let message = PeerMessage::Commitments { id, commitments };
         assert!(within_bounds(&message, MAX_VALIDATORS));
         let body = Body::Keygen(message);
