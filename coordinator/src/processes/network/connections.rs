@@ -142,6 +142,11 @@ impl Running {
         for connection in stale {
             self.close(connection);
         }
+        // The peer may have started anew, and a connection with its former life may take long to be
+        // noticed as dead: what waits there for an acknowledgement goes out again here at once.
+        if let Some(state) = self.peers.get_mut(&validator) {
+            state.in_flight.take_if(|batch| batch.connection != connection);
+        }
         self.pump(validator)
     }
 
