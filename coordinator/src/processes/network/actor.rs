@@ -261,10 +261,7 @@ impl Running {
         let mut dials = Vec::new();
         for state in self.peers.iter_mut() {
             if let Some(batch) = state.in_flight.take_if(|batch| batch.deadline <= now) {
-                state.last_error = Some(format!(
-                    "no acknowledgement within {:?}",
-                    self.own.timing.acknowledgement
-                ));
+                state.last_error = Some("an acknowledgement did not come in time".to_owned());
                 overdue.push(batch.connection);
             }
             if state.redial.take_if(|at| *at <= now).is_some()

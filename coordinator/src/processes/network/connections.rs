@@ -7,7 +7,7 @@ use libp2p::swarm::{ConnectionId, DialError};
 use serai_messages::ValidatorKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::actor::Running;
 use super::gate::{Denial, Opened};
@@ -19,6 +19,9 @@ use super::{Error, tables};
 /// Frames that wait to be written on one connection. At most one batch and the acknowledgements of
 /// two inbound ones are under way at a time; a link that has more to write is ended.
 const FRAMES: usize = 8;
+
+/// For an acknowledgement that is due on another connection than the newest.
+const GRACE: Duration = Duration::from_millis(500);
 
 impl Running {
     pub(super) fn handle_established(
@@ -143,9 +146,11 @@ impl Running {
             self.close(connection);
         }
         // The peer may have started anew, and a connection with its former life may take long to be
-        // noticed as dead: what waits there for an acknowledgement goes out again here at once.
-        if let Some(state) = self.peers.get_mut(&validator) {
-            state.in_flight.take_if(|batch| batch.connection != connection);
+        // noticed as dead: what waits there for an acknowledgement does not wait much longer.
+        if let Some(batch) = self.peers.get_mut(&validator).and_then(|s| s.in_flight.as_mut())
+            && batch.connection != connection
+        {
+            batch.deadline = batch.deadline.min(Instant::now() + GRACE);
         }
         self.pump(validator)
     }
