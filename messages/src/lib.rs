@@ -24,8 +24,10 @@ mod ids;
 pub mod keygen;
 pub mod observation;
 mod record;
+pub mod signing;
 mod statement;
 mod topic;
+pub mod vault;
 
 pub use encoding::{DecodeError, MAX_BODY_BYTES, VERSION, decode, encode};
 pub use ids::{

@@ -3,6 +3,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use crate::signing::{PaymentId, SigningId};
+use crate::vault::{Holdings, KeptReason};
 use crate::{BlockHash, BlockNumber, Coin, KeyPair, SignatureBytes, ValidatorKey, ValidatorSet};
 
 /// A validator of a set as Serai stores it.
@@ -88,6 +90,26 @@ pub enum Event {
         /// MuSig signature of all members not removed.
         signature: SignatureBytes,
     },
+    /// To submit: a batch that the vault's Ristretto key has signed (the seed's txin).
+    Batch {
+        /// Set whose key signed.
+        set: ValidatorSet,
+        /// Its number.
+        id: u32,
+        /// SCALE bytes of Serai's `Batch`.
+        batch: Vec<u8>,
+        /// By the Ristretto key.
+        signature: SignatureBytes,
+    },
+    /// To submit: the slash report of a replaced set.
+    SlashReport {
+        /// The set.
+        set: ValidatorSet,
+        /// SCALE bytes of the list of (validator, points).
+        report: Vec<u8>,
+        /// By its Ristretto key.
+        signature: SignatureBytes,
+    },
     /// `InInstructions.Batch` was executed (the seed's txin, as Serai saw it).
     BatchExecuted {
         /// Block with the event.
@@ -100,6 +122,8 @@ pub enum Event {
         external_block: [u8; 32],
         /// Blake2b-256 of its instructions, SCALE-encoded.
         instructions_hash: [u8; 32],
+        /// Positions of the instructions that failed (`InstructionFailure`), ascending.
+        failed: Vec<u32>,
     },
     /// `Coins.BurnWithInstruction` (the seed's txout).
     Burn {
@@ -127,6 +151,48 @@ pub enum Event {
         /// Block hash.
         hash: [u8; 32],
     },
+    /// A vault's transaction was given to the external chain.
+    Published {
+        /// What it pays or forwards.
+        id: SigningId,
+        /// Its hash.
+        transaction: [u8; 32],
+    },
+    /// A vault's transaction is in a finalized external block.
+    Completed {
+        /// What it pays or forwards.
+        id: SigningId,
+        /// Its hash.
+        transaction: [u8; 32],
+        /// Height of the block.
+        height: u64,
+    },
+    /// A deposit that nobody is credited for.
+    Kept {
+        /// The coin.
+        coin: Coin,
+        /// Hash of its transaction.
+        transaction: [u8; 32],
+        /// Its position in it.
+        index: u32,
+        /// Amount in the coin's base units on Serai.
+        amount: u64,
+        /// Why.
+        reason: KeptReason,
+    },
+    /// A burn that cannot be paid out.
+    Unpayable {
+        /// The coin.
+        coin: Coin,
+        /// The payment.
+        payment: PaymentId,
+        /// Amount in the coin's base units on Serai.
+        amount: u64,
+        /// Why, in a sentence.
+        reason: String,
+    },
+    /// What a coin's vaults hold at a canonical height.
+    Holdings(Holdings),
 }
 
 impl Event {
@@ -140,9 +206,16 @@ impl Event {
             Event::AcceptedHandover { .. } => "serai.accepted-handover",
             Event::SetRetired { .. } => "serai.set-retired",
             Event::SetKeys { .. } => "submit.set-keys",
+            Event::Batch { .. } => "submit.batch",
+            Event::SlashReport { .. } => "submit.slash-report",
             Event::BatchExecuted { .. } => "txin.batch-executed",
             Event::Burn { .. } => "txout.burn",
             Event::ExternalFinalized { .. } => "external.finalized",
+            Event::Published { .. } => "external.published",
+            Event::Completed { .. } => "external.completed",
+            Event::Kept { .. } => "external.kept",
+            Event::Unpayable { .. } => "external.unpayable",
+            Event::Holdings(_) => "external.holdings",
         }
     }
 
@@ -160,9 +233,22 @@ impl Event {
             Event::SetKeys { set, signature, .. } => {
                 format!("submit/set-keys/{set}/{}", hex::encode(&signature.0[..8]))
             }
+            Event::Batch { set, id, .. } => format!("submit/batch/{set}/{id}"),
+            Event::SlashReport { set, .. } => format!("submit/slash-report/{set}"),
             Event::BatchExecuted { coin, id, .. } => format!("txin/{coin}/{id}"),
             Event::Burn { block, index, .. } => format!("txout/{}/{index}", block.number),
             Event::ExternalFinalized { coin, height, .. } => format!("external/{coin}/{height}"),
+            Event::Published { id, .. } => format!("external/published/{id}"),
+            Event::Completed { id, .. } => format!("external/completed/{id}"),
+            Event::Kept { coin, transaction, index, .. } => {
+                format!("external/kept/{coin}/{}/{index}", hex::encode(transaction))
+            }
+            Event::Unpayable { coin, payment, .. } => {
+                format!("external/unpayable/{coin}/{payment}")
+            }
+            Event::Holdings(holdings) => {
+                format!("external/holdings/{}/{}", holdings.coin, holdings.batch)
+            }
         }
     }
 }

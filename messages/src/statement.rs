@@ -9,7 +9,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
     BlockHash, DecodeError, IntentId, SignatureBytes, ValidatorKey, ValidatorSet, decode, encode,
-    keygen,
+    keygen, signing,
 };
 
 /// Schnorrkel signing context of statements.
@@ -26,12 +26,15 @@ pub const MAX_VALIDATORS: usize = 150;
 pub enum SessionId {
     /// Key generation for a set; displayed `keygen/btc-0`.
     Keygen(ValidatorSet),
+    /// Signing of a thing; displayed `sign/btc-0/batch/3`.
+    Signing(signing::SigningId),
 }
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SessionId::Keygen(set) => write!(f, "keygen/{set}"),
+            SessionId::Signing(id) => id.fmt(f),
         }
     }
 }
@@ -41,6 +44,8 @@ impl fmt::Display for SessionId {
 pub enum Body {
     /// Key generation.
     Keygen(keygen::PeerMessage),
+    /// Threshold signing.
+    Signing(signing::PeerMessage),
 }
 
 impl Body {
@@ -48,6 +53,7 @@ impl Body {
     pub fn session(&self) -> SessionId {
         match self {
             Body::Keygen(message) => SessionId::Keygen(message.id().set),
+            Body::Signing(message) => SessionId::Signing(message.id()),
         }
     }
 
@@ -56,6 +62,15 @@ impl Body {
     pub fn slot(&self) -> Option<String> {
         match self {
             Body::Keygen(message) => message.slot(),
+            Body::Signing(message) => message.slot(),
+        }
+    }
+
+    /// Short name of the kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Body::Keygen(message) => message.kind(),
+            Body::Signing(message) => message.kind(),
         }
     }
 }

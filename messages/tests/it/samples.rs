@@ -169,6 +169,7 @@ fn events() -> Vec<Event> {
             id: 3,
             external_block: [1; 32],
             instructions_hash: [2; 32],
+            failed: vec![2],
         },
         Event::Burn {
             block,
@@ -201,8 +202,8 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
     let statements: Vec<_> = peer_messages().into_iter().map(signed).collect();
     let mut all = named("control", &[announcement], |_| "key".to_owned());
     all.extend(named("control", &[heartbeat], |_| "heartbeat".to_owned()));
-    all.extend(named("statement", &statements, |statement| match &statement.statement.body {
-        Body::Keygen(message) => message.kind().to_owned(),
+    all.extend(named("statement", &statements, |statement| {
+        statement.statement.body.kind().to_owned()
     }));
     all.extend(named("processor", &processor_messages(), ProcessorMessage::kind));
     all.extend(named("coordinator", &coordinator_messages(), |m| m.kind().to_owned()));

@@ -53,7 +53,9 @@ pub(super) fn open<'a>(
 ) -> Result<(Participant, &'a PeerMessage), InvalidStatement> {
     let signer = signed.signer;
     let participant = party.participant(&signer).ok_or(InvalidStatement::Stranger(signer))?;
-    let Body::Keygen(message) = &signed.statement.body;
+    let Body::Keygen(message) = &signed.statement.body else {
+        return Err(InvalidStatement::Foreign(signer));
+    };
     if signed.statement.version != VERSION
         || signed.statement.genesis != party.genesis
         || message.id() != party.id

@@ -11,7 +11,9 @@ fn change(
     number: u8,
     change: impl FnOnce(&mut PeerMessage),
 ) -> SignedStatement {
-    let Body::Keygen(mut message) = statement.statement.body.clone();
+    let Body::Keygen(mut message) = statement.statement.body.clone() else {
+        panic!("not of key generation")
+    };
     change(&mut message);
     sign(&signer(number), message)
 }
@@ -225,7 +227,7 @@ fn evidence_that_the_accused_did_not_sign_names_the_accuser() {
         panic!("no accusation")
     };
     let mut forged = share.clone();
-    let Body::Keygen(message) = &mut forged.statement.body;
+    let Body::Keygen(message) = &mut forged.statement.body else { panic!("not of key generation") };
     per_key(message, key)[100] ^= 1;
     let judge = CoordinatorMessage::Judge { id, accuser, share: forged, key, blame: blame.clone() };
     assert_verdict(&mut wrong.members, &judge, accuser);
@@ -283,7 +285,9 @@ fn statements_that_nobody_signed_are_refused() {
     let mut members = Members::new(Coin::Btc, 4);
     let mut commitments = members.start();
     let honest = commitments.clone();
-    let Body::Keygen(message) = &mut commitments[2].statement.body;
+    let Body::Keygen(message) = &mut commitments[2].statement.body else {
+        panic!("not of key generation")
+    };
     per_key(message, KeyKind::External)[40] ^= 1;
     let message = members.commitments_message(&commitments);
     assert!(members.all[0].refusal(&message).contains("no valid signature"));

@@ -25,8 +25,12 @@ fn it_is_gone_once_a_share_is_made_and_another_set_is_refused() {
 
     // Member 2 offers another valid preprocess.
     let mut other = preprocesses.clone();
-    let Body::Keygen(mut offer) = preprocesses[1].statement.body.clone();
-    let Body::Keygen(third) = preprocesses[2].statement.body.clone();
+    let Body::Keygen(mut offer) = preprocesses[1].statement.body.clone() else {
+        panic!("not of key generation")
+    };
+    let Body::Keygen(third) = preprocesses[2].statement.body.clone() else {
+        panic!("not of key generation")
+    };
     let (
         PeerMessage::ProofPreprocess { preprocess, .. },
         PeerMessage::ProofPreprocess { preprocess: another, .. },
@@ -55,7 +59,9 @@ fn the_same_set_signed_anew_gets_the_same_share() {
         .iter()
         .zip(1..)
         .map(|(statement, number)| {
-            let Body::Keygen(message) = statement.statement.body.clone();
+            let Body::Keygen(message) = statement.statement.body.clone() else {
+                panic!("not of key generation")
+            };
             sign(&signer(number), message)
         })
         .collect();
@@ -69,7 +75,9 @@ fn the_same_set_signed_anew_gets_the_same_share() {
 fn an_invalid_set_uses_it_up() {
     let (mut members, preprocesses) = prepared();
     let mut wrong = preprocesses.clone();
-    let Body::Keygen(mut message) = wrong[1].statement.body.clone();
+    let Body::Keygen(mut message) = wrong[1].statement.body.clone() else {
+        panic!("not of key generation")
+    };
     let PeerMessage::ProofPreprocess { preprocess, .. } = &mut message else { panic!() };
     preprocess.external.push(0);
     wrong[1] = sign(&signer(2), message);

@@ -46,7 +46,7 @@ impl Keygen {
     fn accused(&self, accuser: usize, share: &Enclosed) -> Option<(usize, SignedStatement)> {
         let share = share.open().ok()?;
         let accused = self.running.positions.get(&share.signer).copied()?;
-        let Body::Keygen(message) = &share.statement.body;
+        let Body::Keygen(message) = &share.statement.body else { return None };
         let PeerMessage::Share { id, to, .. } = message else { return None };
         let right = *id == self.running.id
             && *to == Running::participant(accuser)

@@ -100,7 +100,7 @@ impl Keygen {
 
     /// The open conflict that a disclosure of `inner` by `discloser` should end.
     fn conflict_about(&self, discloser: usize, inner: &SignedStatement) -> Option<Conflict> {
-        let serai_messages::Body::Keygen(message) = &inner.statement.body;
+        let serai_messages::Body::Keygen(message) = &inner.statement.body else { return None };
         let about = self.running.positions.get(&inner.signer).copied()?;
         let round = Slot::of(message).and_then(Slot::round)?;
         let of_this = |conflict: &&Conflict| {

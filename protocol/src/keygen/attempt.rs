@@ -99,13 +99,19 @@ impl Slot {
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) statement: SignedStatement,
+    /// What it says, of key generation.
+    message: PeerMessage,
     pub(super) digest: [u8; 32],
 }
 
 impl Held {
+    pub(super) fn new(statement: &SignedStatement, message: &PeerMessage) -> Self {
+        let digest = statement.digest();
+        Self { statement: statement.clone(), message: message.clone(), digest }
+    }
+
     pub(super) fn message(&self) -> &PeerMessage {
-        let serai_messages::Body::Keygen(message) = &self.statement.statement.body;
-        message
+        &self.message
     }
 
     /// The digests that this statement reports, if it is a report.

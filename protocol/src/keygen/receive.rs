@@ -93,7 +93,10 @@ impl Keygen {
         depth: u8,
         out: &mut Vec<Effect>,
     ) {
-        let Body::Keygen(message) = &statement.statement.body;
+        let Body::Keygen(message) = &statement.statement.body else {
+            self.rejected += 1;
+            return;
+        };
         let id = message.id();
         let acceptable = statement.statement.version == VERSION
             && statement.statement.genesis == self.parameters.genesis
@@ -155,7 +158,7 @@ impl Keygen {
             self.rejected += 1;
             return;
         }
-        let held = Held { statement: statement.clone(), digest: statement.digest() };
+        let held = Held::new(statement, message);
         if let Some(early) = self.early.get_mut(signer) {
             if !same {
                 *early = Early { attempt, statements: BTreeMap::new() };
@@ -254,7 +257,7 @@ impl Keygen {
             let kind = FaultKind::Equivocation { slot: name };
             return self.fault(statement.signer, kind, evidence, out);
         }
-        self.store(position, slot, Held { statement: statement.clone(), digest }, out);
+        self.store(position, slot, Held::new(statement, message), out);
     }
 
     fn store(&mut self, position: usize, slot: Slot, held: Held, out: &mut Vec<Effect>) {

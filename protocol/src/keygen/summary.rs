@@ -39,8 +39,7 @@ pub struct FaultSummary {
 impl From<&Fault> for FaultSummary {
     fn from(fault: &Fault) -> Self {
         let evidence = fault.evidence.iter().map(|statement| {
-            let serai_messages::Body::Keygen(message) = &statement.statement.body;
-            format!("{} {}", message.kind(), hex::encode(statement.digest()))
+            format!("{} {}", statement.statement.body.kind(), hex::encode(statement.digest()))
         });
         Self {
             attempt: fault.attempt,

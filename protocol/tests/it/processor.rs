@@ -17,7 +17,9 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn message(statement: &SignedStatement) -> &PeerMessage {
-    let serai_messages::Body::Keygen(message) = &statement.statement.body;
+    let serai_messages::Body::Keygen(message) = &statement.statement.body else {
+        panic!("not of key generation")
+    };
     message
 }
 

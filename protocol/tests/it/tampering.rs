@@ -143,7 +143,9 @@ fn showing_another_statement_than_reported_is_named_at_once() {
         let victim = world.key(VICTIM);
         let found = world.validators[0].log.iter().find_map(|input| {
             let Input::Statement(statement) = input else { return None };
-            let Body::Keygen(message) = &statement.statement.body;
+            let Body::Keygen(message) = &statement.statement.body else {
+                panic!("not of key generation")
+            };
             let wanted = statement.signer == victim && message.kind() == "commitments";
             wanted.then(|| (message.id(), Enclosed::new(statement)))
         });

@@ -207,6 +207,7 @@ pub(super) fn decode(
                     id: fields.id,
                     external_block: fields.block,
                     instructions_hash: fields.instructions_hash,
+                    failed: Vec::new(),
                 })
             })
         }

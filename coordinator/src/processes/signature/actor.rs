@@ -216,8 +216,9 @@ impl Running {
                 wake.conversations.push(conversation.coin);
             }
             for (id, input) in losses {
-                let SessionId::Keygen(set) = id;
-                if let Some(conversation) = self.conversations.get(&set.coin) {
+                if let SessionId::Keygen(set) = id
+                    && let Some(conversation) = self.conversations.get(&set.coin)
+                {
                     self.sessions.apply(transaction, id, conversation, input, &mut wake)?;
                 }
             }

@@ -56,7 +56,7 @@ impl Misbehaviour {
         statement: &SignedStatement,
     ) -> Option<PeerMessage> {
         let mut others = parameters.validators.iter().filter(|key| **key != parameters.own);
-        let Body::Keygen(message) = &statement.statement.body;
+        let Body::Keygen(message) = &statement.statement.body else { return None };
         let mut message = message.clone();
         if let PeerMessage::Commitments { id, commitments } = &mut message
             && self == Self::Equivocate

@@ -297,9 +297,16 @@ impl Running {
             // Observation's own consumers handle these.
             Event::ParticipantRemoved { .. }
             | Event::SetKeys { .. }
+            | Event::Batch { .. }
+            | Event::SlashReport { .. }
             | Event::BatchExecuted { .. }
             | Event::Burn { .. }
-            | Event::ExternalFinalized { .. } => {}
+            | Event::ExternalFinalized { .. }
+            | Event::Published { .. }
+            | Event::Completed { .. }
+            | Event::Kept { .. }
+            | Event::Unpayable { .. }
+            | Event::Holdings(_) => {}
         }
         Ok(())
     }
@@ -337,8 +344,9 @@ impl Running {
         input: Input,
         wake: &mut Wake,
     ) -> Result<(), Error> {
-        let SessionId::Keygen(set) = id;
-        if let Some(conversation) = self.conversations.get(&set.coin) {
+        if let SessionId::Keygen(set) = id
+            && let Some(conversation) = self.conversations.get(&set.coin)
+        {
             self.sessions.apply(transaction, id, conversation, input, wake)?;
         }
         Ok(())

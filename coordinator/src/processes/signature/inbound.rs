@@ -78,7 +78,7 @@ impl Running {
         transaction: &Transaction<'_>,
         id: SessionId,
     ) -> Result<Place, DatabaseError> {
-        let SessionId::Keygen(set) = id;
+        let SessionId::Keygen(set) = id else { return Ok(Place::None) };
         if self.sessions.is_running(id) {
             return Ok(Place::Running);
         }

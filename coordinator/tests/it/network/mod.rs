@@ -158,6 +158,7 @@ fn id(number: u32) -> KeygenId {
 fn number(statement: &SignedStatement) -> u32 {
     match &statement.statement.body {
         Body::Keygen(message) => message.id().attempt.0,
+        Body::Signing(message) => panic!("no statement of this test: {}", message.kind()),
     }
 }
 

@@ -1,0 +1,1 @@
+//! Simulated Bitcoin, Ethereum and Monero networks for development.
