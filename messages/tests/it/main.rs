@@ -6,3 +6,5 @@ mod golden;
 mod ids;
 mod records;
 mod samples;
+mod signing;
+mod signing_samples;

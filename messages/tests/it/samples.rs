@@ -7,11 +7,15 @@ use serai_messages::keygen::{
     ProcessorMessage, Round, SignedParty,
 };
 use serai_messages::observation::{Event, SeraiBlock, SetMember};
+use serai_messages::signing::{PaymentId, SigningId, Thing};
+use serai_messages::vault::KeptReason;
 use serai_messages::{
     Attempt, BlockHash, BlockNumber, Body, Coin, Enclosed, Incarnation, KeyPair, Participant,
     ProcessorKey, Session, SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey,
     ValidatorSet, encode,
 };
+
+use crate::signing_samples;
 
 fn set() -> ValidatorSet {
     ValidatorSet { coin: Coin::Btc, session: Session(7) }
@@ -142,6 +146,7 @@ fn coordinator_messages() -> Vec<CoordinatorMessage> {
 
 fn events() -> Vec<Event> {
     let (block, set) = (block(), set());
+    let signing = SigningId { set, thing: Thing::Forward(3) };
     vec![
         Event::SeraiFinalized { block },
         Event::NewSet {
@@ -181,6 +186,24 @@ fn events() -> Vec<Event> {
             data: Some(vec![1]),
         },
         Event::ExternalFinalized { coin: Coin::Eth, height: 8, hash: [3; 32] },
+        Event::Batch { set, id: 3, batch: vec![1], signature: SignatureBytes([0x88; 64]) },
+        Event::SlashReport { set, report: vec![0], signature: SignatureBytes([0x88; 64]) },
+        Event::Published { id: signing, transaction: [6; 32] },
+        Event::Completed { id: signing, transaction: [6; 32], height: 9 },
+        Event::Kept {
+            coin: Coin::Eth,
+            transaction: [6; 32],
+            index: 1,
+            amount: 2,
+            reason: KeptReason::TooSmall,
+        },
+        Event::Unpayable {
+            coin: Coin::Eth,
+            payment: PaymentId { block: BlockNumber(12), index: 4 },
+            amount: 2,
+            reason: "too small".to_owned(),
+        },
+        Event::Holdings(signing_samples::holdings()),
     ]
 }
 
@@ -207,6 +230,20 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
     }));
     all.extend(named("processor", &processor_messages(), ProcessorMessage::kind));
     all.extend(named("coordinator", &coordinator_messages(), |m| m.kind().to_owned()));
+    let signing = signing_samples::processor_messages();
+    all.extend(named("signing statement", &signing_samples::statements(), |statement| {
+        statement.statement.body.kind().to_owned()
+    }));
+    all.extend(named("processor", &signing, |m| m.kind().to_owned()));
+    all.extend(named("coordinator", &signing_samples::coordinator_messages(), |m| {
+        m.kind().to_owned()
+    }));
+    all.extend(named("processor", &signing_samples::vault_processor_messages(), |m| {
+        m.kind().to_owned()
+    }));
+    all.extend(named("coordinator", &signing_samples::vault_coordinator_messages(), |m| {
+        m.kind().to_owned()
+    }));
     all.extend(named("event", &events(), |event| event.kind().to_owned()));
     all
 }
