@@ -15,6 +15,7 @@
 pub mod config;
 pub mod keys;
 pub mod logging;
+pub mod public;
 pub mod status;
 pub mod store;
 pub mod task;
