@@ -22,6 +22,7 @@
 //! not signed.
 
 mod actor;
+pub mod chain;
 pub mod cli;
 pub mod crypto;
 #[cfg(feature = "faults")]

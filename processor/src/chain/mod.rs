@@ -1,0 +1,28 @@
+//! External chains: how they are asked, and each coin's rules.
+//!
+//! ```text
+//!  node of the chain ◀── ExternalChain (info, block, publish, ...) ◀── watcher
+//!  ledger ──▶ Network: address, scan, payee, plan, assemble         (pure, one for each coin)
+//! ```
+//!
+//! # Owns
+//! All that differs between Bitcoin, Ethereum and Monero: addresses, what a block holds for a vault,
+//! how a payment is made of a vault's outputs and what of it is signed, and how nodes are asked.
+//!
+//! # Promises
+//! [`Network`] is pure: the same inputs, in whatever order, make the same bytes in every processor. A
+//! [`Plan`] conserves value and spends no output twice. Answers of nodes are bounded in size and
+//! time, and every field of them is checked.
+//!
+//! # Limits
+//! This is where real nodes come in: each is an implementation of [`ExternalChain`], and of
+//! [`Network`] where the chain's real format differs.
+
+mod network;
+mod types;
+
+pub use network::{ChainError, ExternalChain, Network};
+pub use types::{
+    Block, Info, InvalidKey, MAX_DATA_BYTES, NoPlan, NotAssembled, Output, OutputId, Payee, Plan,
+    Purpose, Scan, Target, ToSign, Transaction, TransactionStatus, VaultKey,
+};
