@@ -11,13 +11,14 @@ use serai_bus::{
     Publisher, SecretKey, SubscribeError, Subscription, Waker,
 };
 use serai_messages::control::Heartbeat;
-use serai_messages::keygen::CoordinatorMessage;
 use serai_messages::{Coin, Endpoint, Name, ProcessorKey, Record, Topic};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::conversation::Request;
+use crate::handlers::{self, Handlers};
 use crate::inbox::{Input, Reader, Refusal};
-use crate::keygen::{self, Keygen};
+use crate::keygen::Keygen;
 use crate::keystore::Cipher;
 use crate::outbox::{Outbox, OutboxError};
 use crate::state::{self, Birth, StateError};
@@ -80,9 +81,9 @@ pub enum Error {
     /// A record could not be made.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// Key generation's storage.
+    /// The storage of what handles the messages.
     #[error(transparent)]
-    Keygen(#[from] keygen::Error),
+    Handler(#[from] handlers::Error),
     /// Another instance has taken over.
     #[error("{0}")]
     Replaced(String),
@@ -94,7 +95,7 @@ pub struct Actor {
     name: Name,
     bus: Arc<dyn Bus>,
     database: Database,
-    keygen: Keygen,
+    handlers: Handlers,
     outbox: Outbox,
     wakers: [Waker; 2],
     publishers: Option<[Publisher; 2]>,
@@ -118,7 +119,8 @@ impl Actor {
         let (publisher, waker) = Publisher::new(bus.clone(), database.clone(), topic.clone());
         let (dead_letters, dead_letter_waker) =
             Publisher::new(bus.clone(), database.clone(), dead_letter_topic);
-        let keygen = Keygen::new(coin, secret.public(), cipher, settings.backups);
+        let handlers =
+            Handlers { keygen: Keygen::new(coin, secret.public(), cipher, settings.backups) };
         let coordinator = database.transaction(|transaction| {
             if let Some(key) = settings.coordinator.or(settings.accept) {
                 state::set_coordinator_key(transaction, &key)?;
@@ -130,7 +132,7 @@ impl Actor {
             name,
             bus,
             database,
-            keygen,
+            handlers,
             outbox,
             wakers: [waker, dead_letter_waker],
             publishers: Some([publisher, dead_letters]),
@@ -142,10 +144,10 @@ impl Actor {
         })
     }
 
-    /// Key generation, for tests that make it misbehave.
+    /// Makes the processor misbehave, for tests of others' defences.
     #[cfg(feature = "faults")]
-    pub fn keygen(&mut self) -> &mut Keygen {
-        &mut self.keygen
+    pub fn misbehave(&mut self, fault: crate::faults::Misbehaviour) {
+        self.handlers.misbehave(fault);
     }
 
     /// Runs until `shutdown`, then publishes what waits and returns.
@@ -301,12 +303,12 @@ impl Actor {
             Ok(Input::Announcement(announcement)) => {
                 self.handle_announcement(transaction, announcement.key)
             }
-            Ok(Input::Keygen(message)) => {
+            Ok(Input::Message(request)) => {
                 let (from, sequence) = (record.from, record.sequence);
                 let acceptance =
                     exchange::accept(transaction, consumer, from, record.incarnation, sequence)?;
                 match acceptance {
-                    Acceptance::New => self.handle_message(transaction, &message),
+                    Acceptance::New => self.handle_request(transaction, &request),
                     Acceptance::Repeat => Ok(None),
                     Acceptance::Replaced => {
                         tracing::warn!(id = %record.id, "record of a replaced coordinator dropped");
@@ -343,21 +345,21 @@ impl Actor {
         }
     }
 
-    fn handle_message(
+    fn handle_request(
         &mut self,
         transaction: &Transaction<'_>,
-        message: &CoordinatorMessage,
+        request: &Request,
     ) -> Result<Option<String>, Error> {
-        let outcome = self.keygen.handle(transaction, message)?;
-        let answers: Vec<_> = outcome.answers.iter().map(|answer| answer.kind()).collect();
-        tracing::info!(intent = message.intent(), ?answers, "handled");
+        let handled = self.handlers.handle(transaction, request)?;
+        let answers: Vec<_> = handled.answers.iter().map(|answer| answer.kind()).collect();
+        tracing::info!(kind = request.kind(), subject = request.subject(), ?answers, "handled");
         // The message was sealed by this key, so it is known.
         if let Some(coordinator) = &self.coordinator {
-            for answer in &outcome.answers {
+            for answer in &handled.answers {
                 self.outbox.answer(transaction, answer, coordinator)?;
             }
         }
-        Ok(outcome.rejected)
+        Ok(handled.rejected)
     }
 
     /// Left out while the coordinator's key is unknown, and while earlier records wait for the bus:

@@ -2,9 +2,9 @@
 
 use serai_bus::{SecretKey, sealing};
 use serai_messages::control::KeyAnnouncement;
-use serai_messages::keygen::CoordinatorMessage;
 use serai_messages::{Coin, Endpoint, Incarnation, ProcessorKey, Record, VERSION, decode};
 
+use crate::conversation::Request;
 use crate::outbox::ANNOUNCEMENT;
 use crate::state::Birth;
 
@@ -20,7 +20,7 @@ pub enum Input {
     /// The coordinator's public key. Not authenticated.
     Announcement(KeyAnnouncement),
     /// A message that the coordinator sealed.
-    Keygen(Box<CoordinatorMessage>),
+    Message(Request),
 }
 
 /// Why a record is not handled.
@@ -56,7 +56,7 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Says what the record at `offset` asks for. A [`Input::Keygen`] is authentic; whether it is
+    /// Says what the record at `offset` asks for. A [`Input::Message`] is authentic; whether it is
     /// new is for the caller to find out.
     ///
     /// # Errors
@@ -87,7 +87,8 @@ impl Reader<'_> {
         if !record.sealed {
             return self.announcement(record);
         }
-        if self.birth.superseding && offset < self.birth.next && record.kind != "keygen.confirmed" {
+        let earlier = self.birth.superseding && offset < self.birth.next;
+        if earlier && !Request::outlives_folder(&record.kind) {
             return Ok(Input::ForEarlierLife);
         }
         let coordinator = self.coordinator.ok_or_else(|| {
@@ -95,16 +96,7 @@ impl Reader<'_> {
         })?;
         let body = sealing::open(record, self.secret, coordinator)
             .map_err(|error| unusable(error.to_string()))?;
-        let message: CoordinatorMessage =
-            decode(&body).map_err(|error| unusable(error.to_string()))?;
-        if message.kind() != record.kind {
-            return Err(unusable(format!(
-                "its type is {:?}, its body is a {}",
-                record.kind,
-                message.kind()
-            )));
-        }
-        Ok(Input::Keygen(Box::new(message)))
+        Request::read(&record.kind, &body).map(Input::Message).map_err(unusable)
     }
 
     fn announcement(&self, record: &Record) -> Result<Input, Refusal> {

@@ -24,10 +24,12 @@
 mod actor;
 pub mod chain;
 pub mod cli;
+mod conversation;
 pub mod crypto;
 #[cfg(feature = "faults")]
 pub mod faults;
 mod folder;
+mod handlers;
 mod inbox;
 pub mod keygen;
 pub mod keystore;

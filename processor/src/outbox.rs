@@ -4,11 +4,11 @@ use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_bus::{SealError, SecretKey, exchange, sealing};
 use serai_messages::control::{Heartbeat, KeyAnnouncement};
-use serai_messages::keygen::ProcessorMessage;
 use serai_messages::{
-    Coin, Endpoint, Incarnation, IntentId, InvalidId, ProcessorKey, Record, SessionId, VERSION,
-    encode,
+    Coin, Endpoint, Incarnation, IntentId, InvalidId, ProcessorKey, Record, VERSION, encode,
 };
+
+use crate::conversation::Answer;
 
 /// Type of a key announcement.
 pub const ANNOUNCEMENT: &str = "control.key";
@@ -85,14 +85,12 @@ impl Outbox {
     pub fn answer(
         &self,
         transaction: &Transaction<'_>,
-        message: &ProcessorMessage,
+        answer: &Answer,
         coordinator: &ProcessorKey,
     ) -> Result<(), OutboxError> {
-        let (kind, id) = (message.kind(), message.id());
-        let intent = format!("{id}/{kind}");
-        let mut record = self.record(transaction, &intent, &kind)?;
-        record.session = SessionId::Keygen(id.set).to_string();
-        record.body = encode(message);
+        let mut record = self.record(transaction, &answer.intent(), &answer.kind())?;
+        record.session = answer.session();
+        record.body = answer.body();
         self.seal(transaction, record, coordinator)
     }
 

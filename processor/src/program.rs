@@ -171,7 +171,7 @@ async fn serve(
     #[cfg(feature = "faults")]
     if let Some(misbehaviour) = crate::faults::from_environment().map_err(Failure::Option)? {
         tracing::warn!(?misbehaviour, "this processor misbehaves");
-        actor.keygen().misbehave(misbehaviour);
+        actor.misbehave(misbehaviour);
     }
     actor.run(shutdown).await?;
     Ok(())
