@@ -1,4 +1,4 @@
-//! Pure state machines of key generation, agreement, MuSig and the signing party.
+//! Pure state machines of key generation and signing; agreement, MuSig, the signing party, solvency.
 //!
 //! ```text
 //!            Input (stored, replayed)                 Effect (stored, repeated until confirmed)
@@ -10,7 +10,7 @@
 //!
 //! # Owns
 //! What is said when, who is at fault, which attempt runs; the draw of the signing party; the bytes
-//! of `set_keys` and the MuSig that signs them.
+//! of `set_keys` and the MuSig that signs them; whether the vaults hold what Serai owes.
 //!
 //! # Promises
 //! No I/O, no clock, no randomness that was not given. The same inputs in the same order lead to the
@@ -22,3 +22,5 @@
 pub mod keygen;
 pub mod musig;
 pub mod party;
+pub mod signing;
+pub mod solvency;

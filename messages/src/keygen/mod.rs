@@ -30,7 +30,7 @@ pub use peer::{Awaited, PeerMessage, Round};
 pub use processor::ProcessorMessage;
 
 /// Blake2b-256 over a length-prefixed domain and the encoded value.
-pub(crate) fn digest<T: BorshSerialize>(domain: &[u8], value: &T) -> [u8; 32] {
+pub fn digest<T: BorshSerialize>(domain: &[u8], value: &T) -> [u8; 32] {
     let mut hasher = Blake2b::<U32>::new();
     hasher.update((domain.len() as u32).to_le_bytes());
     hasher.update(domain);

@@ -7,5 +7,6 @@ mod bounds;
 mod honest;
 mod processor;
 mod restart;
+mod signing;
 mod tampering;
 mod world;

@@ -1,0 +1,227 @@
+//! This validator as a member of others' sessions, and of its own.
+
+use serai_messages::{
+    Body, Enclosed, SignedStatement, ValidatorKey,
+    signing::{CoordinatorMessage, PeerMessage, Shares},
+};
+
+use super::{
+    Effect, FaultKind, Signing, asked::Request, machine::Joined, opener::preprocess_of,
+    receive::verified,
+};
+
+/// How often one peer is told the signatures.
+const MAX_ANSWERS: u8 = 8;
+
+impl Signing {
+    /// A preprocess of the own processor, for this opener.
+    pub(super) fn tell_preprocess(
+        &mut self,
+        opener: usize,
+        preprocess: &Shares,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.is_done() {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(opener) else { return };
+        let used = peer.joined.values().any(|joined| joined.preprocess == *preprocess);
+        if used || peer.told.as_ref() == Some(preprocess) {
+            return;
+        }
+        peer.told = Some(preprocess.clone());
+        let message = PeerMessage::Preprocess {
+            id: self.parameters.id,
+            digest: self.digest,
+            opener: peer.key,
+            preprocess: preprocess.clone(),
+        };
+        out.push(Effect::Tell(peer.key, message));
+    }
+
+    /// Who has the signatures gives them to whoever still works for them. Telling is repeated until it
+    /// is confirmed, so once would do for a peer that forgets nothing.
+    pub(super) fn answer_with_signatures(&mut self, rank: usize, out: &mut Vec<Effect>) {
+        let own = self.own;
+        let (Some(peer), Some(signatures)) = (self.peers.get_mut(rank), &self.signatures) else {
+            return;
+        };
+        if rank != own && !peer.culprit && peer.answers < MAX_ANSWERS {
+            peer.answers += 1;
+            let (id, digest) = (self.parameters.id, self.digest);
+            let signatures = signatures.clone();
+            out.push(Effect::Tell(peer.key, PeerMessage::Signed { id, digest, signatures }));
+        }
+    }
+
+    pub(super) fn receive_request(
+        &mut self,
+        statement: &SignedStatement,
+        rank: usize,
+        out: &mut Vec<Effect>,
+    ) {
+        if rank == self.own || self.is_culprit(rank) {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+        } else if self.is_done() {
+            self.answer_with_signatures(rank, out);
+        } else if self.sessions_left(rank) {
+            self.ask_preprocess(rank, out);
+        }
+    }
+
+    /// An honest opener needs one session more than there are validators who fail it.
+    fn sessions_left(&self, opener: usize) -> bool {
+        let limit = self.peers.len().saturating_mul(2);
+        self.peers.get(opener).is_some_and(|peer| peer.joined.len() < limit)
+    }
+
+    pub(super) fn receive_open(
+        &mut self,
+        statement: &SignedStatement,
+        opener: usize,
+        number: u32,
+        members: &[Enclosed],
+        out: &mut Vec<Effect>,
+    ) {
+        let digest = statement.digest();
+        let Some(peer) = self.peers.get(opener) else { return };
+        let known = |joined: &Joined| joined.digest == digest;
+        if peer.culprit || peer.joined.values().any(known) {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        if let Some(other) = peer.joined.get(&number) {
+            let evidence = vec![other.statement.clone(), statement.clone()];
+            let slot = statement.statement.body.slot().unwrap_or_default();
+            return self.fault(opener, FaultKind::Equivocation { slot }, evidence, out);
+        }
+        if self.is_done() {
+            return self.answer_with_signatures(opener, out);
+        }
+        let members = if opener == self.own {
+            // Made here of what was checked here.
+            let mine = self.sessions.iter().find(|session| session.open == digest);
+            mine.map(|session| session.members.iter().map(|(_, s)| s.clone()).collect())
+        } else {
+            let members = self.members(opener, members);
+            if members.is_none() {
+                let kind = FaultKind::Malformed { statement: "open".to_owned() };
+                return self.fault(opener, kind, vec![statement.clone()], out);
+            }
+            members
+        };
+        if let Some(members) = members {
+            self.join(statement, opener, number, &members, out);
+        }
+    }
+
+    fn join(
+        &mut self,
+        statement: &SignedStatement,
+        opener: usize,
+        number: u32,
+        members: &[SignedStatement],
+        out: &mut Vec<Effect>,
+    ) {
+        let own = self.parameters.own;
+        let preprocesses: Vec<_> = members.iter().filter_map(preprocess_of).collect();
+        let Some((_, preprocess)) = preprocesses.iter().find(|(key, _)| *key == own).cloned()
+        else {
+            return;
+        };
+        let left = self.sessions_left(opener);
+        let Some(peer) = self.peers.get_mut(opener) else { return };
+        if let Some(first) = peer.joined.values().find(|joined| joined.preprocess == preprocess) {
+            let evidence = vec![first.statement.clone(), statement.clone()];
+            let kind = FaultKind::ReusedPreprocess { signer: own };
+            return self.fault(opener, kind, evidence, out);
+        }
+        if peer.told.as_ref() != Some(&preprocess) || !left {
+            return;
+        }
+        peer.told = None;
+        let digest = statement.digest();
+        let statement = statement.clone();
+        peer.joined.insert(number, Joined { digest, statement, preprocess, shared: false });
+        let (id, open) = (self.parameters.id, digest);
+        self.asked.ask(Request::Sign { open });
+        out.push(Effect::ToProcessor(CoordinatorMessage::Sign { id, open, preprocesses }));
+        if self.sessions_left(opener) {
+            self.ask_preprocess(opener, out);
+        }
+    }
+
+    /// The members of an opener's session, if it is one that an honest opener could open.
+    pub(super) fn members(
+        &self,
+        opener: usize,
+        members: &[Enclosed],
+    ) -> Option<Vec<SignedStatement>> {
+        if members.len() != self.threshold {
+            return None;
+        }
+        let opener_key = self.peers.get(opener)?.key;
+        let mut last = None;
+        let mut checked = Vec::with_capacity(members.len());
+        for enclosed in members {
+            let statement = enclosed.open().ok()?;
+            let rank = self.acceptable(&statement)?;
+            if last.is_some_and(|last| last >= rank) {
+                return None;
+            }
+            last = Some(rank);
+            let Body::Signing(PeerMessage::Preprocess { digest, opener, preprocess, .. }) =
+                &statement.statement.body
+            else {
+                return None;
+            };
+            let right = *digest == self.digest
+                && *opener == opener_key
+                && self.messages.is_none_or(|messages| messages == preprocess.len());
+            if !right || !verified(&statement) {
+                return None;
+            }
+            checked.push(statement);
+        }
+        checked.iter().any(|statement| statement.signer == opener_key).then_some(checked)
+    }
+
+    /// The own processor's share of a session.
+    pub(super) fn tell_share(&mut self, open: [u8; 32], share: &Shares, out: &mut Vec<Effect>) {
+        let Some((opener, joined)) = self.joined_mut(open) else { return };
+        if std::mem::replace(&mut joined.shared, true) {
+            return;
+        }
+        let (id, share) = (self.parameters.id, share.clone());
+        out.push(Effect::Tell(opener, PeerMessage::Share { id, open, share }));
+    }
+
+    fn joined_mut(&mut self, open: [u8; 32]) -> Option<(ValidatorKey, &mut Joined)> {
+        self.peers.iter_mut().find_map(|peer| {
+            let joined = peer.joined.values_mut().find(|joined| joined.digest == open)?;
+            Some((peer.key, joined))
+        })
+    }
+
+    /// Of a session in which this validator was asked to sign: the signed preprocess of a member.
+    pub(super) fn preprocess_in(
+        &self,
+        open: [u8; 32],
+        member: ValidatorKey,
+    ) -> Option<SignedStatement> {
+        let joined = self.peers.iter().flat_map(|peer| peer.joined.values());
+        let session = joined.into_iter().find(|joined| joined.digest == open)?;
+        let Body::Signing(PeerMessage::Open { members, .. }) = &session.statement.statement.body
+        else {
+            return None;
+        };
+        let mut statements = members.iter().filter_map(|enclosed| enclosed.open().ok());
+        statements.find(|statement| statement.signer == member)
+    }
+}
