@@ -11,23 +11,31 @@ use serai_bus::{
     Publisher, SecretKey, SubscribeError, Subscription, Waker,
 };
 use serai_messages::control::Heartbeat;
-use serai_messages::{Coin, Endpoint, Name, ProcessorKey, Record, Topic};
+use serai_messages::{Endpoint, Name, ProcessorKey, Record, Topic};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::conversation::Request;
+use crate::conversation::{Answer, Request};
+use crate::external::{Desk, External};
 use crate::handlers::{self, Handlers};
 use crate::inbox::{Input, Reader, Refusal};
 use crate::keygen::Keygen;
 use crate::keystore::Cipher;
+use crate::ledger::{self, Book};
 use crate::outbox::{Outbox, OutboxError};
+use crate::signing::Signing;
 use crate::state::{self, Birth, StateError};
+use crate::watcher::{Report, Watcher};
 
 /// Pause after the bus was not available.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Longest wait for the outbox at the end; what is left then goes out after the next start.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// So many records wait at most before the chain's newest block is reported no more: the outbox must
+/// not grow with the time that the bus is away.
+const BACKLOG: u32 = 64;
 
 /// The name under which the position is kept.
 const READER: &str = "processor";
@@ -37,8 +45,8 @@ const READER: &str = "processor";
 pub struct Settings {
     /// The validator's name.
     pub name: Name,
-    /// The coin.
-    pub coin: Coin,
+    /// The coin and its chain.
+    pub external: External,
     /// The data folder, locked by the caller.
     pub folder: PathBuf,
     /// Where vaults' backups go.
@@ -84,6 +92,9 @@ pub enum Error {
     /// The storage of what handles the messages.
     #[error(transparent)]
     Handler(#[from] handlers::Error),
+    /// The stored ledger.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
     /// Another instance has taken over.
     #[error("{0}")]
     Replaced(String),
@@ -99,6 +110,8 @@ pub struct Actor {
     outbox: Outbox,
     wakers: [Waker; 2],
     publishers: Option<[Publisher; 2]>,
+    desk: Desk,
+    watcher: Option<Watcher>,
     pinned: Option<ProcessorKey>,
     coordinator: Option<ProcessorKey>,
     birth: Birth,
@@ -112,15 +125,28 @@ impl Actor {
     /// # Errors
     /// [`Error`] when the folder is not this processor's, or its database cannot be used.
     pub fn new(settings: Settings, bus: Arc<dyn Bus>) -> Result<Self, Error> {
-        let Settings { name, coin, secret, cipher, .. } = settings;
+        let Settings { name, external, secret, cipher, .. } = settings;
+        let coin = external.coin();
         let (database, incarnation) = state::open(&settings.folder, &name, coin, &cipher)?;
         let topic = Topic::Chain(coin).full_name(&name);
         let dead_letter_topic = Topic::DeadLetter.full_name(&name);
         let (publisher, waker) = Publisher::new(bus.clone(), database.clone(), topic.clone());
         let (dead_letters, dead_letter_waker) =
             Publisher::new(bus.clone(), database.clone(), dead_letter_topic);
-        let handlers =
-            Handlers { keygen: Keygen::new(coin, secret.public(), cipher, settings.backups) };
+        let book = database.read(|connection| Ok(Book::open(external.network, connection)))??;
+        let handlers = Handlers {
+            coin,
+            signing: Signing::new(coin, cipher.clone()),
+            keygen: Keygen::new(coin, secret.public(), cipher, settings.backups),
+            book,
+        };
+        let (desk, watcher) = Desk::new(&external);
+        if watcher.is_none() {
+            tracing::info!(
+                "no external chain is observed: without --chain-rpc this processor makes no batches \
+                 and no payments"
+            );
+        }
         let coordinator = database.transaction(|transaction| {
             if let Some(key) = settings.coordinator.or(settings.accept) {
                 state::set_coordinator_key(transaction, &key)?;
@@ -136,6 +162,8 @@ impl Actor {
             outbox,
             wakers: [waker, dead_letter_waker],
             publishers: Some([publisher, dead_letters]),
+            desk,
+            watcher,
             pinned: settings.coordinator,
             coordinator,
             birth: Birth { next: 0, superseding: false },
@@ -159,10 +187,12 @@ impl Actor {
         let publish =
             async move { tokio::try_join!(publisher.run(), dead_letters.run()).map(|_| ()) };
         tokio::pin!(publish);
+        let watch = watch(self.watcher.take());
         let serve = self.serve(&shutdown);
         tokio::select! {
             result = serve => result?,
             result = &mut publish => return Ok(result?),
+            () = watch => {}
         }
         tokio::select! {
             result = &mut publish => Ok(result?),
@@ -195,11 +225,13 @@ impl Actor {
         );
         let mut heartbeat = tokio::time::interval(self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.order()?;
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 _ = heartbeat.tick() => self.handle_heartbeat()?,
+                report = self.desk.next() => self.handle_report(report)?,
                 delivered = subscription.next() => {
                     let delivered = delivered?;
                     self.handle_delivered(consumer, &delivered)?;
@@ -269,6 +301,43 @@ impl Actor {
             Ok::<_, Error>(())
         })?;
         self.wake();
+        self.order()
+    }
+
+    /// What the watcher has seen: state and effects in one transaction.
+    fn handle_report(&mut self, report: Report) -> Result<(), Error> {
+        let database = self.database.clone();
+        if matches!(report, Report::Blocks { .. }) {
+            self.desk.next_round();
+        }
+        database.transaction(|transaction| {
+            if matches!(report, Report::Finalized { .. }) {
+                let waiting = exchange::pending(transaction, &self.outbox.topic, BACKLOG)?;
+                if waiting.len() >= BACKLOG as usize {
+                    return Ok(());
+                }
+            }
+            let answers = self.handlers.report(transaction, report)?;
+            self.answer(transaction, &answers)
+        })?;
+        self.wake();
+        self.order()
+    }
+
+    /// Tells the watcher what follows from what is committed.
+    fn order(&mut self) -> Result<(), Error> {
+        let (desk, book) = (&mut self.desk, &self.handlers.book);
+        self.database.read(|connection| Ok(desk.order(connection, book)))??;
+        Ok(())
+    }
+
+    fn answer(&self, transaction: &Transaction<'_>, answers: &[Answer]) -> Result<(), Error> {
+        // Nothing is asked for, and nothing seen that matters, before the coordinator's key is known.
+        if let Some(coordinator) = &self.coordinator {
+            for answer in answers {
+                self.outbox.answer(transaction, answer, coordinator)?;
+            }
+        }
         Ok(())
     }
 
@@ -353,12 +422,7 @@ impl Actor {
         let handled = self.handlers.handle(transaction, request)?;
         let answers: Vec<_> = handled.answers.iter().map(|answer| answer.kind()).collect();
         tracing::info!(kind = request.kind(), subject = request.subject(), ?answers, "handled");
-        // The message was sealed by this key, so it is known.
-        if let Some(coordinator) = &self.coordinator {
-            for answer in &handled.answers {
-                self.outbox.answer(transaction, answer, coordinator)?;
-            }
-        }
+        self.answer(transaction, &handled.answers)?;
         Ok(handled.rejected)
     }
 
@@ -401,5 +465,13 @@ impl Actor {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+/// Watches the external chain, if there is one.
+async fn watch(watcher: Option<Watcher>) {
+    match watcher {
+        Some(watcher) => watcher.run().await,
+        None => std::future::pending().await,
     }
 }

@@ -8,6 +8,7 @@ use serai_bus::{BusError, Settings as BusSettings};
 use serai_messages::{Coin, Name, ProcessorKey};
 
 use crate::actor;
+use crate::chain::ChainError;
 use crate::folder::FolderError;
 use crate::restore::RestoreError;
 use crate::state::StateError;
@@ -30,6 +31,16 @@ pub struct Cli {
 pub enum Command {
     /// Print the public keys of the vaults in a data folder, whether its processor runs or not.
     Vaults {
+        /// The data folder.
+        #[arg(long)]
+        data: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what was signed, what each preprocess was used for, and the transactions planned, whether
+    /// the processor runs or not.
+    Signings {
         /// The data folder.
         #[arg(long)]
         data: PathBuf,
@@ -110,9 +121,13 @@ pub struct Run {
     /// Log level or filter, as of the environment variable RUST_LOG.
     #[arg(long, default_value = "info")]
     pub log_level: String,
-    /// Address of the external chain's node. Key generation needs none; it is not spoken to.
+    /// Address of the external chain's node. Key generation needs none; without one no batch and no
+    /// payment is made.
     #[arg(long, value_name = "URL")]
     pub chain_rpc: Option<String>,
+    /// Milliseconds between two looks at the external chain's newest finalized block.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(10..))]
+    pub chain_poll_ms: u64,
 }
 
 /// `embedded:PATH` or `kafka:HOST:PORT`.
@@ -169,6 +184,9 @@ pub enum Failure {
     /// A folder cannot be inspected.
     #[error(transparent)]
     Vaults(#[from] UnreadableFolder),
+    /// The external chain's address.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// A data folder's state cannot be used.
     #[error(transparent)]
     State(#[from] StateError),

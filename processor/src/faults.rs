@@ -11,6 +11,10 @@ pub enum Misbehaviour {
     /// `bad-proof-share`: sends a share of the proving signature that does not verify, and completes
     /// no signature itself.
     BadProofShare,
+    /// `bad-signature-share`: signs every batch and payment with a share that does not verify.
+    BadSignatureShare,
+    /// `other-content`: works out another content of everything that is signed, says so, and signs it.
+    OtherContent,
 }
 
 /// Environment variable that names the misbehaviour.
@@ -22,11 +26,16 @@ impl std::str::FromStr for Misbehaviour {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             None if text == "bad-proof-share" => Ok(Misbehaviour::BadProofShare),
+            None if text == "bad-signature-share" => Ok(Misbehaviour::BadSignatureShare),
+            None if text == "other-content" => Ok(Misbehaviour::OtherContent),
             Some(("bad-share", participant)) => participant
                 .parse()
                 .map(|number| Misbehaviour::BadShare(Participant(number)))
                 .map_err(|error| format!("{VARIABLE}={text}: {error}")),
-            _ => Err(format!("{VARIABLE}={text}: expected bad-share:N or bad-proof-share")),
+            _ => Err(format!(
+                "{VARIABLE}={text}: expected bad-share:N, bad-proof-share, bad-signature-share or \
+                 other-content"
+            )),
         }
     }
 }
@@ -39,5 +48,58 @@ pub fn from_environment() -> Result<Option<Misbehaviour>, String> {
     match std::env::var(VARIABLE) {
         Ok(text) => text.parse().map(Some),
         Err(_) => Ok(None),
+    }
+}
+
+/// The share that is given in place of a signature's, one off in each of its scalars.
+pub(crate) fn spoil(
+    fault: Option<Misbehaviour>,
+    mut share: serai_messages::signing::Shares,
+) -> serai_messages::signing::Shares {
+    if fault == Some(Misbehaviour::BadSignatureShare) {
+        for scalar in &mut share {
+            // Not the last byte of either encoding's most significant end: it stays a scalar.
+            if let Some(byte) = scalar.get_mut(8) {
+                *byte ^= 1;
+            }
+        }
+    }
+    share
+}
+
+/// What is signed in place of what the ledger worked out: another content, and messages of it.
+pub(crate) fn spoil_content(
+    fault: Option<Misbehaviour>,
+    mut due: crate::signing::Due,
+) -> crate::signing::Due {
+    use serai_messages::signing::Content;
+    if fault != Some(Misbehaviour::OtherContent) {
+        return due;
+    }
+    match &mut due.content {
+        Content::Transaction { hash, .. } => {
+            hash[0] ^= 1;
+            for message in &mut due.messages {
+                flip(&mut message.bytes, 0);
+            }
+        }
+        Content::Batch { batch: bytes } | Content::Slashes { report: bytes } => {
+            let before = bytes.clone();
+            // A batch's external block hash begins there: it still decodes.
+            flip(bytes, 5);
+            for message in &mut due.messages {
+                if let Some(start) = message.bytes.strip_suffix(before.as_slice()) {
+                    message.bytes = [start, bytes.as_slice()].concat();
+                }
+            }
+        }
+    }
+    due
+}
+
+/// Changes one bit of the byte at `at`, or of the last one.
+fn flip(bytes: &mut [u8], at: usize) {
+    if let Some(byte) = bytes.len().checked_sub(1).and_then(|last| bytes.get_mut(at.min(last))) {
+        *byte ^= 1;
     }
 }

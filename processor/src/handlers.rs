@@ -1,9 +1,13 @@
 //! Who handles which family of messages; what one of them brings about for another.
 
 use rusqlite::Transaction;
+use serai_messages::{Coin, keygen as messages, vault};
 
 use crate::conversation::{Answer, Request};
 use crate::keygen::{self, Keygen};
+use crate::ledger::{self, Book, Taken};
+use crate::signing::{self, Signing};
+use crate::watcher::Report;
 
 /// What stops the processor: its own storage, never a message.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +15,15 @@ pub enum Error {
     /// Key generation's.
     #[error(transparent)]
     Keygen(#[from] keygen::Error),
+    /// Signing's.
+    #[error(transparent)]
+    Signing(#[from] signing::Error),
+    /// The ledger's.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// A query in the processor's database.
+    #[error("processor's database: {0}")]
+    Query(#[from] rusqlite::Error),
 }
 
 /// What a message led to.
@@ -23,8 +36,8 @@ pub struct Handled {
 }
 
 impl Handled {
-    fn rejected(reason: String) -> Self {
-        Self { answers: Vec::new(), rejected: Some(reason) }
+    fn answers(answers: Vec<Answer>) -> Self {
+        Self { answers, rejected: None }
     }
 }
 
@@ -38,8 +51,14 @@ impl From<keygen::Outcome> for Handled {
 /// The processor's parts.
 #[derive(Debug)]
 pub struct Handlers {
+    /// The coin.
+    pub coin: Coin,
     /// Key generation.
     pub keygen: Keygen,
+    /// Signing.
+    pub signing: Signing,
+    /// The ledger.
+    pub book: Book,
 }
 
 impl Handlers {
@@ -53,21 +72,99 @@ impl Handlers {
         request: &Request,
     ) -> Result<Handled, Error> {
         match request {
-            Request::Keygen(message) => Ok(self.keygen.handle(transaction, message)?.into()),
-            Request::Signing(_) => Ok(Handled::rejected(
-                "this processor takes no part in signing: restart it with a version that does"
-                    .to_owned(),
-            )),
-            Request::Vault(_) => Ok(Handled::rejected(
-                "this processor observes no external chain: restart it with a version that does"
-                    .to_owned(),
-            )),
+            Request::Keygen(message) => {
+                let mut handled: Handled = self.keygen.handle(transaction, message)?.into();
+                if let messages::CoordinatorMessage::Confirmed { .. } = **message {
+                    // A vault that is held from now on: what was due before.
+                    let due = self.book.due(transaction)?;
+                    let ready = self.take(transaction, Taken { due, ..Taken::default() })?;
+                    handled.answers.extend(ready);
+                }
+                Ok(handled)
+            }
+            Request::Signing(message) => {
+                let outcome = self.signing.handle(transaction, message)?;
+                let mut rejected = outcome.rejected;
+                if let Some((id, signatures)) = outcome.signed
+                    && let Some(reason) = self.book.signed(transaction, id, &signatures)?
+                {
+                    rejected = Some(reason);
+                }
+                let answers = outcome.answers.into_iter().map(Answer::from).collect();
+                Ok(Handled { answers, rejected })
+            }
+            Request::Vault(event) => {
+                let taken = self.book.event(transaction, event)?;
+                Ok(Handled::answers(self.take(transaction, taken)?))
+            }
         }
+    }
+
+    /// Handles what the watcher has seen, within the caller's transaction.
+    ///
+    /// # Errors
+    /// [`Error`]; the caller rolls back and stops.
+    pub fn report(
+        &mut self,
+        transaction: &Transaction<'_>,
+        report: Report,
+    ) -> Result<Vec<Answer>, Error> {
+        let coin = self.coin;
+        let told = match report {
+            Report::Chain { genesis } => {
+                if ledger::genesis(transaction)?.is_none() {
+                    ledger::set_genesis(transaction, genesis)?;
+                }
+                None
+            }
+            Report::WrongChain { reason } => Some(vault::ProcessorMessage::Halted { coin, reason }),
+            Report::Finalized { height, hash } => {
+                Some(vault::ProcessorMessage::Finalized { coin, height, hash })
+            }
+            Report::Blocks { blocks, .. } => {
+                let blocks = blocks.iter().map(|block| (**block).clone());
+                let taken = self.book.blocks(transaction, blocks)?;
+                return self.take(transaction, taken);
+            }
+            Report::Published { id, transaction: hash } => {
+                self.book.published(transaction, id, hash)?
+            }
+            Report::Final { id } => {
+                self.book.finalized(transaction, id)?;
+                None
+            }
+            Report::Holdings { batch, holdings } => {
+                self.book.held(transaction, batch, holdings)?.map(vault::ProcessorMessage::Holdings)
+            }
+        };
+        Ok(told.into_iter().map(Answer::from).collect())
+    }
+
+    /// Carries out what the ledger asks for.
+    fn take(&mut self, transaction: &Transaction<'_>, taken: Taken) -> Result<Vec<Answer>, Error> {
+        for message in &taken.told {
+            if let vault::ProcessorMessage::Halted { reason, .. } = message {
+                tracing::error!(reason, "the ledger has stopped");
+            }
+        }
+        let mut answers: Vec<Answer> = taken.told.into_iter().map(Answer::from).collect();
+        for id in taken.done {
+            self.signing.forget(transaction, id)?;
+        }
+        for due in taken.due {
+            let id = due.id;
+            if let Some(ready) = self.signing.due(transaction, due)? {
+                tracing::info!(%id, "due");
+                answers.push(ready.into());
+            }
+        }
+        Ok(answers)
     }
 
     /// Makes this processor misbehave.
     #[cfg(feature = "faults")]
     pub fn misbehave(&mut self, fault: crate::faults::Misbehaviour) {
         self.keygen.misbehave(fault);
+        self.signing.misbehave(fault);
     }
 }

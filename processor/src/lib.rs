@@ -1,10 +1,12 @@
-//! Reference processor: holds a validator's shares of one coin's vault keys.
+//! Reference processor: holds a validator's shares of one coin's vault keys, and works out what its
+//! vaults sign.
 //!
 //! ```text
-//!  coordinator ◀── `{name}-{coin}` ──▶ actor ── inbox ──▶ keygen ──▶ crypto (PedPoP, FROST)
-//!                  (sealed records)      │                  │
-//!                                     outbox             keystore ──▶ backup files
-//!                                        └── one transaction ──┘
+//!  coordinator ◀── `{name}-{coin}` ──▶ actor ── inbox ──▶ keygen, signing ──▶ crypto (PedPoP, FROST)
+//!                  (sealed records)      │                  │       ▲
+//!                                     outbox             keystore   │ due
+//!                                        │                        ledger ◀── watcher ◀──▶ external node
+//!                                        └── one transaction ────────┘
 //! ```
 //!
 //! # Owns
@@ -13,19 +15,21 @@
 //!
 //! # Promises
 //! A record is handled once: position, accepted sequence, state and answers are one transaction, and
-//! answers are sent again byte for byte until they are on the bus. A nonce signs once. What cannot be
+//! answers are sent again byte for byte until they are on the bus. A nonce signs once. Only what its
+//! own ledger finds due is signed. What cannot be
 //! handled goes to `{name}-dead-letter` with the reason and blocks nothing. An older instance stops
 //! when a newer one speaks; it exits when its parent's pipe closes.
 //!
 //! # Limits
-//! Key generation and its proving signatures. External chains are not observed, payments and batches
-//! not signed.
+//! The external chain is believed as its node tells it. See `ledger` and `chain` for those of batches
+//! and payments.
 
 mod actor;
 pub mod chain;
 pub mod cli;
 mod conversation;
 pub mod crypto;
+mod external;
 #[cfg(feature = "faults")]
 pub mod faults;
 mod folder;
@@ -33,13 +37,19 @@ mod handlers;
 mod inbox;
 pub mod keygen;
 pub mod keystore;
+pub mod ledger;
 mod outbox;
 pub mod program;
 mod restore;
+pub mod signing;
+mod signings;
 pub mod state;
 mod vaults;
+pub mod watcher;
 
 pub use actor::{Actor, Error, Settings};
+pub use external::External;
 pub use folder::{Folder, FolderError, KEY_VARIABLE, KEYSTORE_KEY_VARIABLE};
 pub use restore::{RestoreError, restore};
+pub use signings::{SigningsReport, signings};
 pub use vaults::{UnreadableFolder, VaultReport, vaults};

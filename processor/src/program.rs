@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use serai_bus::{Bus, exchange};
@@ -12,11 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::actor::{Actor, Settings};
+use crate::chain;
 use crate::cli::{Cli, Command, Failure, Run};
+use crate::external::External;
 use crate::folder::Folder;
 use crate::restore::restore;
+use crate::signings::signings;
 use crate::state::{self, StateError};
 use crate::vaults::vaults;
+use crate::watcher;
 
 /// Exit code of a wrong command line (sysexits' `EX_USAGE`).
 const USAGE: u8 = 64;
@@ -93,6 +98,13 @@ fn execute(command: &Command) -> Result<(), Failure> {
             });
             print(&lines.collect::<String>())
         }
+        Command::Signings { data, json } => {
+            let report = signings(data)?;
+            if *json {
+                return print(&format!("{}\n", serde_json::json!(report)));
+            }
+            print(&report.to_string())
+        }
         Command::Key { data } => {
             let key = Folder::lock(data)?.sealing_key()?.public();
             print(&format!("{key}\n"))
@@ -130,12 +142,18 @@ fn run(options: &Run) -> Result<(), Failure> {
     let bus_settings = options.bus_settings()?;
     // Whether the embedded log is fit for production is for the coordinator's mode to say.
     let bus = serai_bus::connect(&bus_settings, false)?;
-    if options.chain_rpc.is_some() {
-        tracing::info!("key generation speaks to no external chain: --chain-rpc is not used");
-    }
+    let coin = options.coin;
+    let external = External {
+        network: chain::network(coin),
+        chain: options.chain_rpc.as_ref().map(|url| chain::connect(coin, url)).transpose()?,
+        watch: watcher::Settings {
+            poll: Duration::from_millis(options.chain_poll_ms),
+            ..watcher::Settings::default()
+        },
+    };
     let settings = Settings {
         name: options.name.clone(),
-        coin: options.coin,
+        external,
         folder: folder.path().to_owned(),
         backups: options.backup_dir.clone().unwrap_or_else(|| folder.path().join("backup")),
         secret: folder.sealing_key()?,

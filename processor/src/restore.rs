@@ -59,7 +59,7 @@ pub fn restore(
     cipher: &Cipher,
     path: &Path,
 ) -> Result<Vault, RestoreError> {
-    let Backup { id, key_pair, keys } = Backup::read(path)?;
+    let Backup { id, key_pair, members, keys } = Backup::read(path)?;
     if id.set.coin != coin {
         let (path, found) = (path.to_owned(), id.set.coin);
         return Err(RestoreError::Coin { path, found, expected: coin });
@@ -68,7 +68,7 @@ pub fn restore(
         .open(&keystore::vault_label(id), &keys)
         .map_err(|source| RestoreError::Key { path: path.to_owned(), source })?;
     let (database, _) = state::open(folder.path(), name, coin, cipher)?;
-    let vault = Vault { id, key_pair, confirmed: false };
+    let vault = Vault { id, key_pair, members, confirmed: false };
     store(&database, &vault, &keys, path)?;
     Ok(vault)
 }

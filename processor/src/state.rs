@@ -8,7 +8,7 @@ use serai_bus::{Database, DatabaseError, Migration, exchange};
 use serai_messages::{Coin, Incarnation, Name, ProcessorKey};
 
 use crate::keystore::{Cipher, DamagedSecret};
-use crate::{keygen, keystore};
+use crate::{keygen, keystore, ledger, signing};
 
 /// The tables of this module.
 const MIGRATION: Migration = Migration {
@@ -75,7 +75,14 @@ pub fn open(
     coin: Coin,
     cipher: &Cipher,
 ) -> Result<(Database, Incarnation), StateError> {
-    let migrations = [exchange::MIGRATION, MIGRATION, keystore::MIGRATION, keygen::MIGRATION];
+    let migrations = [
+        exchange::MIGRATION,
+        MIGRATION,
+        keystore::MIGRATION,
+        keygen::MIGRATION,
+        signing::MIGRATION,
+        ledger::MIGRATION,
+    ];
     let database = Database::open(&database_path(folder), &migrations)?;
     // Deleted nonces leave no copy in the file's free pages.
     database.read(|connection| connection.pragma_update(None, "secure_delete", true))?;

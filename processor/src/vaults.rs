@@ -54,21 +54,31 @@ impl From<Vault> for VaultReport {
 /// # Errors
 /// [`UnreadableFolder`] when no processor has run there, or its database cannot be read.
 pub fn vaults(folder: &Path) -> Result<Vec<VaultReport>, UnreadableFolder> {
+    let vaults = inspect(folder, |connection| {
+        let coin: String =
+            connection.query_row("SELECT coin FROM processor", (), |row| row.get(0))?;
+        let coin: Result<Coin, _> = coin.parse();
+        coin.map_or(Ok(Err("the stored coin is none".to_owned())), |coin| {
+            keystore::list(connection, coin).map(Ok)
+        })
+    })?;
+    Ok(vaults.into_iter().map(VaultReport::from).collect())
+}
+
+/// Reads a data folder's database, whether its processor runs or not.
+pub(crate) fn inspect<T>(
+    folder: &Path,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, String>>,
+) -> Result<T, UnreadableFolder> {
     let path = database_path(folder);
     let unreadable = |reason: String| UnreadableFolder { path: path.display().to_string(), reason };
     let read = || {
         let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        let coin: String =
-            connection.query_row("SELECT coin FROM processor", (), |row| row.get(0))?;
-        let coin: Result<Coin, _> = coin.parse();
-        coin.map_or(Ok(Err("the stored coin is none".to_owned())), |coin| {
-            keystore::list(&connection, coin).map(Ok)
-        })
+        read(&connection)
     };
-    let vaults = read()
+    read()
         .map_err(|error: rusqlite::Error| error.to_string())
-        .and_then(|vaults| vaults)
-        .map_err(unreadable)?;
-    Ok(vaults.into_iter().map(VaultReport::from).collect())
+        .and_then(|read| read)
+        .map_err(unreadable)
 }

@@ -32,12 +32,27 @@ impl Schnorrkel {
     }
 
     /// The challenge that a Schnorrkel verifier computes.
-    fn challenge(&self, nonce: &RistrettoPoint, key: &RistrettoPoint, message: &[u8]) -> Scalar {
+    pub fn challenge(
+        &self,
+        nonce: &RistrettoPoint,
+        key: &RistrettoPoint,
+        message: &[u8],
+    ) -> Scalar {
         let mut transcript = schnorrkel::signing_context(&self.context).bytes(message);
         transcript.proto_name(b"Schnorr-sig");
         transcript.commit_point(b"sign:pk", &key.compress());
         transcript.commit_point(b"sign:R", &nonce.compress());
         transcript.challenge_scalar(b"sign:c")
+    }
+
+    /// The 64 bytes of a signature of this nonce commitment and the sum of all shares.
+    pub fn compose(nonce: &RistrettoPoint, sum: &Scalar) -> [u8; 64] {
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(nonce.compress().as_bytes());
+        signature[32..].copy_from_slice(sum.as_bytes());
+        // Schnorrkel's mark, which tells its signatures from Ed25519's.
+        signature[63] |= 0x80;
+        signature
     }
 }
 
@@ -102,12 +117,7 @@ impl Algorithm<Ristretto> for Schnorrkel {
         if Ristretto::generator() * sum != nonce + group_key * self.challenge? {
             return None;
         }
-        let mut signature = [0; 64];
-        signature[..32].copy_from_slice(nonce.compress().as_bytes());
-        signature[32..].copy_from_slice(sum.as_bytes());
-        // Schnorrkel's mark, which tells its signatures from Ed25519's.
-        signature[63] |= 0x80;
-        Some(signature)
+        Some(Self::compose(nonce, &sum))
     }
 
     fn verify_share(

@@ -18,11 +18,37 @@
 //! This is where real nodes come in: each is an implementation of [`ExternalChain`], and of
 //! [`Network`] where the chain's real format differs.
 
+mod bitcoin;
+mod ethereum;
+mod monero;
 mod network;
+mod planning;
+mod simulated;
 mod types;
+
+use std::sync::Arc;
+
+use serai_messages::Coin;
 
 pub use network::{ChainError, ExternalChain, Network};
 pub use types::{
     Block, Info, InvalidKey, MAX_DATA_BYTES, NoPlan, NotAssembled, Output, OutputId, Payee, Plan,
     Purpose, Scan, Target, ToSign, Transaction, TransactionStatus, VaultKey,
 };
+
+/// The rules of a coin.
+pub fn network(coin: Coin) -> &'static dyn Network {
+    match coin {
+        Coin::Btc => &bitcoin::Bitcoin,
+        Coin::Eth => &ethereum::Ethereum,
+        Coin::Xmr => &monero::Monero,
+    }
+}
+
+/// A client of the coin's node at `url`, which need not answer now.
+///
+/// # Errors
+/// [`ChainError::Url`].
+pub fn connect(coin: Coin, url: &str) -> Result<Arc<dyn ExternalChain>, ChainError> {
+    Ok(Arc::new(simulated::Simulated::new(coin, url)?))
+}

@@ -58,6 +58,14 @@ impl Scheme for Bitcoin {
         offset_until(keys, tweak, |key| !coordinates(key).1)
     }
 
+    fn challenge(nonce: &Point, key: &Point, message: &[u8]) -> Scalar {
+        Bip340::hram(nonce, key, message)
+    }
+
+    fn compose(nonce: Point, sum: Scalar) -> SchnorrSignature<Secp256k1> {
+        SchnorrSignature { R: nonce, s: sum }
+    }
+
     fn signature(signature: &SchnorrSignature<Secp256k1>, _: &Point, _: &[u8]) -> [u8; 64] {
         let (x, odd) = coordinates(&signature.R);
         let response = if odd { -signature.s } else { signature.s };

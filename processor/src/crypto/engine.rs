@@ -10,7 +10,7 @@ use super::bitcoin::Bitcoin;
 use super::ethereum::Ethereum;
 use super::monero::Monero;
 use super::substrate::Substrate;
-use super::{Scheme, Seed, dkg, signing};
+use super::{Scheme, Seed, VaultKeys, dkg, signing, vault_keys};
 
 /// Serialized messages by their sender (or recipient).
 pub type Messages = BTreeMap<Participant, Vec<u8>>;
@@ -150,6 +150,12 @@ pub trait Engine: Send + Sync {
         message: &[u8],
     ) -> Result<(Box<dyn Signing>, Vec<u8>), Fault>;
 
+    /// A serialized key share, read to be signed with often.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when it is damaged.
+    fn open(&self, keys: &[u8]) -> Result<Box<dyn VaultKeys>, Fault>;
+
     /// Whether `signature` is one of `message` by the adjusted public key.
     fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool;
 }
@@ -200,6 +206,10 @@ impl<S: Scheme> Engine for Of<S> {
         message: &[u8],
     ) -> Result<(Box<dyn Signing>, Vec<u8>), Fault> {
         signing::sign::<S>(keys, nonce, preprocesses, message)
+    }
+
+    fn open(&self, keys: &[u8]) -> Result<Box<dyn VaultKeys>, Fault> {
+        vault_keys::open::<S>(keys)
     }
 
     fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {

@@ -58,6 +58,14 @@ impl Scheme for Ethereum {
         offset_until(keys, Scalar::ZERO, fits_contract)
     }
 
+    fn challenge(nonce: &Point, key: &Point, message: &[u8]) -> Scalar {
+        Router::hram(nonce, key, message)
+    }
+
+    fn compose(nonce: Point, sum: Scalar) -> SchnorrSignature<Secp256k1> {
+        SchnorrSignature { R: nonce, s: sum }
+    }
+
     fn signature(signature: &SchnorrSignature<Secp256k1>, key: &Point, message: &[u8]) -> [u8; 64] {
         let mut bytes = [0; 64];
         bytes[..32].copy_from_slice(&Router::hram(&signature.R, key, message).to_bytes());

@@ -23,11 +23,16 @@ mod monero;
 mod scheme;
 mod secp256k1;
 mod seed;
+mod session;
 mod signing;
 mod substrate;
+#[cfg(test)]
+mod tests;
+mod vault_keys;
 
 pub use engine::{
     Accusation, Ceremony, Committed, Engine, Fault, Messages, Shared, Signing, engine,
 };
 pub use scheme::Scheme;
 pub use seed::Seed;
+pub use vault_keys::{Offset, VaultKeys};

@@ -1,7 +1,7 @@
 //! Monero's spend key, and the Ed25519 signature that proves it.
 
 use ciphersuite::Ciphersuite;
-use dalek_ff_group::{Ed25519, EdwardsPoint};
+use dalek_ff_group::{Ed25519, EdwardsPoint, Scalar};
 use modular_frost::{
     ThresholdKeys,
     algorithm::{Hram, IetfSchnorr, SchnorrSignature},
@@ -24,6 +24,14 @@ impl Scheme for Monero {
 
     fn adjust(keys: ThresholdKeys<Ed25519>) -> ThresholdKeys<Ed25519> {
         keys
+    }
+
+    fn challenge(nonce: &EdwardsPoint, key: &EdwardsPoint, message: &[u8]) -> Scalar {
+        IetfEd25519Hram::hram(nonce, key, message)
+    }
+
+    fn compose(nonce: EdwardsPoint, sum: Scalar) -> SchnorrSignature<Ed25519> {
+        SchnorrSignature { R: nonce, s: sum }
     }
 
     fn signature(signature: &SchnorrSignature<Ed25519>, _: &EdwardsPoint, _: &[u8]) -> [u8; 64] {

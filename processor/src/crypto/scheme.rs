@@ -23,6 +23,19 @@ pub trait Scheme: 'static + Send + Sync {
         key.to_bytes().as_ref().to_vec()
     }
 
+    /// The challenge of a signature with this nonce commitment, by the adjusted key.
+    fn challenge(
+        nonce: &<Self::Curve as Ciphersuite>::G,
+        key: &<Self::Curve as Ciphersuite>::G,
+        message: &[u8],
+    ) -> <Self::Curve as Ciphersuite>::F;
+
+    /// The signature that a nonce commitment and the sum of all shares are.
+    fn compose(
+        nonce: <Self::Curve as Ciphersuite>::G,
+        sum: <Self::Curve as Ciphersuite>::F,
+    ) -> <Self::Algorithm as Algorithm<Self::Curve>>::Signature;
+
     /// The signature's 64 bytes.
     fn signature(
         signature: &<Self::Algorithm as Algorithm<Self::Curve>>::Signature,

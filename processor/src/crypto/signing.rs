@@ -26,13 +26,16 @@ pub(super) fn keys<S: Scheme>(bytes: &[u8]) -> Result<ThresholdKeys<S::Curve>, F
         .map_err(|reason| Fault::Internal(format!("stored key share is damaged: {reason}")))
 }
 
-fn machine<S: Scheme>(keys: ThresholdKeys<S::Curve>, nonce: &Seed) -> (MachineOf<S>, Vec<u8>) {
+pub(super) fn machine<S: Scheme>(
+    keys: ThresholdKeys<S::Curve>,
+    nonce: &Seed,
+) -> (MachineOf<S>, Vec<u8>) {
     let cached = CachedPreprocess(Zeroizing::new(*nonce.as_bytes()));
     let (machine, preprocess) = MachineOf::<S>::from_cache(S::algorithm(), keys, cached);
     (machine, preprocess.serialize())
 }
 
-fn fault(error: FrostError) -> Fault {
+pub(super) fn fault(error: FrostError) -> Fault {
     match error {
         FrostError::InvalidPreprocess(accused) | FrostError::InvalidShare(accused) => {
             Fault::InvalidSignatureShare { accused: participant(accused) }

@@ -1,6 +1,6 @@
 //! The vault's Ristretto key, whose sr25519 signatures Serai checks.
 
-use dalek_ff_group::{Ristretto, RistrettoPoint};
+use dalek_ff_group::{Ristretto, RistrettoPoint, Scalar};
 use modular_frost::ThresholdKeys;
 use serai_sr25519::{SUBSTRATE_CONTEXT, Schnorrkel};
 
@@ -19,6 +19,14 @@ impl Scheme for Substrate {
 
     fn adjust(keys: ThresholdKeys<Ristretto>) -> ThresholdKeys<Ristretto> {
         keys
+    }
+
+    fn challenge(nonce: &RistrettoPoint, key: &RistrettoPoint, message: &[u8]) -> Scalar {
+        Self::algorithm().challenge(nonce, key, message)
+    }
+
+    fn compose(nonce: RistrettoPoint, sum: Scalar) -> [u8; 64] {
+        Schnorrkel::compose(&nonce, &sum)
     }
 
     fn signature(signature: &[u8; 64], _: &RistrettoPoint, _: &[u8]) -> [u8; 64] {

@@ -39,5 +39,6 @@ mod tables;
 
 pub use handler::{Error, Keygen, Outcome};
 pub use party::{InvalidParty, check_party};
+pub(crate) use rounds::half;
 pub use statements::InvalidStatement;
 pub use tables::MIGRATION;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_messages::keygen::{
-    CoordinatorMessage, KeyKind, KeygenId, PeerMessage, PerKey, ProcessorMessage, SignedParty,
+    CoordinatorMessage, KeyKind, KeygenId, Party, PeerMessage, PerKey, ProcessorMessage,
+    SignedParty,
 };
 use serai_messages::{KeyPair, Participant, SignedStatement};
 use zeroize::Zeroizing;
@@ -122,7 +123,7 @@ impl Keygen {
                 }
             };
             match complete(machines, shares) {
-                Ok(keys) => keygen.store_vault(transaction, id, keys),
+                Ok(keys) => keygen.store_vault(transaction, &frame.party, keys),
                 Err((key, Fault::InvalidShare { accused, blame })) => {
                     Ok(vec![ProcessorMessage::InvalidShare { id, accused, key, blame }])
                 }
@@ -158,9 +159,10 @@ impl Keygen {
     fn store_vault(
         &mut self,
         transaction: &Transaction<'_>,
-        id: KeygenId,
+        party: &Party,
         keys: Both<Zeroizing<Vec<u8>>>,
     ) -> Result<Vec<ProcessorMessage>, Stop> {
+        let id = party.id;
         let public = Both::try_new(|key| self.engine(key).public_key(keys.get(key)))
             .map_err(|fault| internal(&fault))?;
         let ristretto = public
@@ -179,9 +181,11 @@ impl Keygen {
         let mut both = Zeroizing::new(nonces.ristretto.as_bytes().to_vec());
         both.extend_from_slice(nonces.external.as_bytes());
         let sealed_nonces = self.cipher.seal(&nonces_label(id), &both)?;
-        let vault = Vault { id, key_pair: key_pair.clone(), confirmed: false };
+        let members: Vec<_> = party.members.iter().map(|member| member.validator).collect();
+        let vault =
+            Vault { id, key_pair: key_pair.clone(), members: members.clone(), confirmed: false };
         keystore::insert(transaction, &vault, &sealed_keys, Some(&sealed_nonces))?;
-        let backup = Backup { id, key_pair: key_pair.clone(), keys: sealed_keys };
+        let backup = Backup { id, key_pair: key_pair.clone(), members, keys: sealed_keys };
         backup.write(&self.backups)?;
         Ok(vec![ProcessorMessage::KeyPair { id, key_pair, preprocess: preprocess.into() }])
     }
@@ -249,6 +253,11 @@ fn join(keys: &Both<Zeroizing<Vec<u8>>>) -> Zeroizing<Vec<u8>> {
     joined.extend_from_slice(&keys.ristretto);
     joined.extend_from_slice(&keys.external);
     joined
+}
+
+/// One key's share of a vault's stored key shares.
+pub(crate) fn half(joined: &[u8], key: KeyKind) -> Option<&[u8]> {
+    split(joined).map(|both| *both.get(key))
 }
 
 /// Inverse of [`join`].

@@ -1,7 +1,7 @@
 //! Backup files of vaults.
 //!
-//! One file per vault, `{coin}-{session}-{attempt}.vault`: the line `serai-vault-backup 1`, then, in
-//! [borsh](https://borsh.io), the attempt ([`KeygenId`]), the key pair, and the key shares as the
+//! One file per vault, `{coin}-{session}-{attempt}.vault`: the line `serai-vault-backup 2`, then, in
+//! [borsh](https://borsh.io), the attempt ([`KeygenId`]), the key pair, the members, and the key shares as the
 //! database holds them (24-byte nonce and XChaCha20-Poly1305 ciphertext under the keystore key).
 //! `serai-processor restore` reads it.
 
@@ -11,9 +11,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use serai_messages::{KeyPair, decode, encode, keygen::KeygenId};
+use serai_messages::{KeyPair, ValidatorKey, decode, encode, keygen::KeygenId};
 
-const MAGIC: &[u8] = b"serai-vault-backup 1\n";
+const MAGIC: &[u8] = b"serai-vault-backup 2\n";
 
 /// Largest backup that is read, in bytes: 150 members' verification shares of both keys are 10 KiB.
 const MAX_BYTES: u64 = 256 * 1024;
@@ -46,6 +46,8 @@ pub struct Backup {
     pub id: KeygenId,
     /// The public keys.
     pub key_pair: KeyPair,
+    /// Who holds its shares, in the order of their numbers.
+    pub members: Vec<ValidatorKey>,
     /// The sealed key shares.
     pub keys: Vec<u8>,
 }
@@ -99,7 +101,7 @@ impl Backup {
             return Err(malformed(format!("it is over {MAX_BYTES} bytes")));
         }
         let body = bytes.strip_prefix(MAGIC).ok_or_else(|| {
-            malformed("it does not begin with \"serai-vault-backup 1\"".to_owned())
+            malformed("it does not begin with \"serai-vault-backup 2\"".to_owned())
         })?;
         decode(body).map_err(|error| malformed(error.to_string()))
     }
@@ -134,6 +136,7 @@ mod tests {
         let backup = Backup {
             id: KeygenId { set, attempt: Attempt(2) },
             key_pair: KeyPair { ristretto: [1; 32], external: vec![2; 33] },
+            members: vec![ValidatorKey([4; 32])],
             keys: vec![3; 100],
         };
         let path = backup.write(&directory).unwrap();

@@ -1,17 +1,23 @@
 //! The keystore's table: one row for each key pair that this processor holds shares of.
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serai_bus::Migration;
-use serai_messages::{Attempt, Coin, KeyPair, Session, ValidatorSet, keygen::KeygenId};
+use serai_messages::{
+    Attempt, Coin, KeyPair, Session, ValidatorKey, ValidatorSet, decode, encode, keygen::KeygenId,
+};
 
 /// The table. A database holds the vaults of one coin, so the coin is not in the key.
 pub const MIGRATION: Migration = Migration {
     component: "keystore",
-    steps: &["CREATE TABLE vaults (
+    steps: &[
+        "CREATE TABLE vaults (
             session INTEGER NOT NULL, attempt INTEGER NOT NULL,
             ristretto BLOB NOT NULL, external BLOB NOT NULL,
             keys BLOB NOT NULL, nonces BLOB, confirmed INTEGER NOT NULL DEFAULT 0,
-            PRIMARY KEY (session, attempt)) STRICT;"],
+            PRIMARY KEY (session, attempt)) STRICT;",
+        "ALTER TABLE vaults ADD COLUMN members BLOB NOT NULL DEFAULT x'00000000';",
+    ],
 };
 
 /// A key pair that this processor holds shares of.
@@ -21,11 +27,13 @@ pub struct Vault {
     pub id: KeygenId,
     /// The public keys.
     pub key_pair: KeyPair,
+    /// Who holds its shares, in the order of their numbers.
+    pub members: Vec<ValidatorKey>,
     /// Whether Serai has it as the set's key pair.
     pub confirmed: bool,
 }
 
-const COLUMNS: &str = "session, attempt, ristretto, external, confirmed";
+const COLUMNS: &str = "session, attempt, ristretto, external, confirmed, members";
 
 fn read(row: &Row<'_>, coin: Coin) -> rusqlite::Result<Vault> {
     Ok(Vault {
@@ -35,6 +43,9 @@ fn read(row: &Row<'_>, coin: Coin) -> rusqlite::Result<Vault> {
         },
         key_pair: KeyPair { ristretto: row.get(2)?, external: row.get(3)? },
         confirmed: row.get(4)?,
+        members: decode(&row.get::<_, Vec<u8>>(5)?).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(5, Type::Blob, Box::new(error))
+        })?,
     })
 }
 
@@ -49,8 +60,9 @@ pub fn insert(
     nonces: Option<&[u8]>,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT INTO vaults (session, attempt, ristretto, external, keys, nonces, confirmed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO vaults (session, attempt, ristretto, external, keys, nonces, confirmed,
+                             members)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             vault.id.set.session.0,
             vault.id.attempt.0,
@@ -59,6 +71,7 @@ pub fn insert(
             keys,
             nonces,
             vault.confirmed,
+            encode(&vault.members),
         ),
     )?;
     Ok(())

@@ -4,7 +4,10 @@
 
 mod blame;
 mod ceremony;
+mod chain;
+mod coins;
 mod confirm;
+mod driven;
 #[cfg(feature = "faults")]
 mod faults;
 mod members;
@@ -12,4 +15,5 @@ mod nonce;
 mod party;
 mod program;
 mod restart;
+mod signing;
 mod verifiers;

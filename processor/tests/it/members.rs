@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use rand_core::OsRng;
+use rusqlite::Connection;
 use serai_bus::{Database, SecretKey};
 use serai_messages::keygen::{
     CoordinatorMessage, KeyKind, KeygenId, Member as PartyMember, Party, PeerMessage, PerKey,
@@ -11,10 +12,14 @@ use serai_messages::keygen::{
 };
 use serai_messages::{
     Attempt, BlockHash, Body, Coin, KeyPair, Name, Participant, STATEMENT_CONTEXT, Session,
-    SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet, threshold,
+    SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet, signing,
+    threshold,
 };
 use serai_processor::keygen::{Keygen, Outcome};
 use serai_processor::keystore::Cipher;
+use serai_processor::signing::{
+    Due, Error as SigningError, Outcome as SigningOutcome, Signing, UsedPreprocess,
+};
 use serai_processor::state;
 use serai_sr25519::Signer;
 use tempfile::TempDir;
@@ -56,24 +61,27 @@ pub struct Member {
     coin: Coin,
     database: Database,
     keygen: Keygen,
+    signing: Signing,
 }
 
 impl Member {
     fn new(number: u8, coin: Coin) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secret = SecretKey::generate(&mut OsRng);
-        let (database, keygen) = open(folder.path(), coin, &secret);
-        Self { number, signer: signer(number), secret, folder, coin, database, keygen }
+        let (database, keygen, signing) = open(folder.path(), coin, &secret);
+        Self { number, signer: signer(number), secret, folder, coin, database, keygen, signing }
     }
 
     /// All that was in memory is gone.
     pub fn restart(&mut self) {
-        (self.database, self.keygen) = open(self.folder.path(), self.coin, &self.secret);
+        (self.database, self.keygen, self.signing) =
+            open(self.folder.path(), self.coin, &self.secret);
     }
 
     #[cfg(feature = "faults")]
     pub fn misbehave(&mut self, misbehaviour: serai_processor::faults::Misbehaviour) {
         self.keygen.misbehave(misbehaviour);
+        self.signing.misbehave(misbehaviour);
     }
 
     /// Another instance with the same database, as of now: to ask "what if" once more.
@@ -87,10 +95,28 @@ impl Member {
             .unwrap();
         let file = "state.sqlite";
         std::fs::copy(self.folder.path().join(file), folder.path().join(file)).unwrap();
-        let (database, keygen) = open(folder.path(), self.coin, &self.secret);
+        let (database, keygen, signing) = open(folder.path(), self.coin, &self.secret);
         let secret = self.secret.clone();
         let signer = Signer::from_seed(&[self.number; 32]).unwrap();
-        Self { number: self.number, signer, secret, folder, coin: self.coin, database, keygen }
+        Self {
+            number: self.number,
+            signer,
+            secret,
+            folder,
+            coin: self.coin,
+            database,
+            keygen,
+            signing,
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it leaves to a processor that takes over: its folder, and its sealing key.
+    pub fn into_folder(self) -> (TempDir, SecretKey) {
+        (self.folder, self.secret)
     }
 
     pub fn backups(&self) -> PathBuf {
@@ -102,6 +128,51 @@ impl Member {
         self.database
             .transaction(|transaction| keygen.handle(transaction, message))
             .expect("storage fails")
+    }
+
+    /// The ledger finds something due.
+    pub fn due(&mut self, due: Due) -> Option<signing::ProcessorMessage> {
+        let signing = &mut self.signing;
+        self.database
+            .transaction(|transaction| signing.due(transaction, due))
+            .expect("storage fails")
+    }
+
+    /// Handles a message about signing.
+    pub fn sign(&mut self, message: &signing::CoordinatorMessage) -> SigningOutcome {
+        let signing = &mut self.signing;
+        self.database
+            .transaction(|transaction| signing.handle(transaction, message))
+            .expect("storage fails")
+    }
+
+    /// Handles a message about signing, and stops before anything of it is kept.
+    pub fn sign_and_stop(&mut self, message: &signing::CoordinatorMessage) -> SigningOutcome {
+        let (signing, mut outcome) = (&mut self.signing, None);
+        let stopped = self.database.transaction(|transaction| {
+            outcome = Some(signing.handle(transaction, message)?);
+            Err::<(), _>(SigningError::Query(rusqlite::Error::QueryReturnedNoRows))
+        });
+        assert!(stopped.is_err());
+        outcome.expect("storage fails")
+    }
+
+    /// Reads the database.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
+        self.database.read(work).unwrap()
+    }
+
+    /// The thing's outcome is final.
+    pub fn forget(&mut self, id: signing::SigningId) {
+        let signing = &mut self.signing;
+        self.database
+            .transaction(|transaction| signing.forget(transaction, id))
+            .expect("storage fails");
+    }
+
+    /// What preprocesses were used for.
+    pub fn used(&self) -> Vec<UsedPreprocess> {
+        self.database.read(serai_processor::signing::used).unwrap()
     }
 
     /// Handles a message that leads to one answer and no complaint.
@@ -143,11 +214,12 @@ impl Member {
     }
 }
 
-fn open(folder: &Path, coin: Coin, secret: &SecretKey) -> (Database, Keygen) {
+fn open(folder: &Path, coin: Coin, secret: &SecretKey) -> (Database, Keygen, Signing) {
     let cipher = Cipher::new(Zeroizing::new([9; 32]));
     let name: Name = "alice".parse().unwrap();
     let (database, _) = state::open(folder, &name, coin, &cipher).unwrap();
-    (database, Keygen::new(coin, secret.public(), cipher, folder.join("backup")))
+    let signing = Signing::new(coin, cipher.clone());
+    (database, Keygen::new(coin, secret.public(), cipher, folder.join("backup")), signing)
 }
 
 /// The members of a set's attempts.

@@ -27,16 +27,30 @@ pub fn assert_proven(coin: Coin, party: &Party, key_pair: &KeyPair, signatures: 
     }
 }
 
-fn bip340(key: &[u8], message: &[u8; 32], signature: &[u8; 64]) {
+pub fn bip340(key: &[u8], message: &[u8; 32], signature: &[u8; 64]) {
     assert_eq!(key[0], 2, "y is not even");
     let key = XOnlyPublicKey::from_slice(&key[1..]).unwrap();
     let signature = schnorr::Signature::from_slice(signature).unwrap();
     SECP256K1.verify_schnorr(&signature, &Message::from_digest(*message), &key).unwrap();
 }
 
+/// A batch's or slash report's signature.
+pub fn substrate(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) {
+    let key = schnorrkel::PublicKey::from_bytes(key).unwrap();
+    let signature = schnorrkel::Signature::from_bytes(signature).unwrap();
+    key.verify_simple(b"substrate", message, &signature).unwrap();
+}
+
+/// A key with a scalar added, on secp256k1.
+pub fn offset(key: &[u8], offset: [u8; 32]) -> Vec<u8> {
+    let key = secp256k1::PublicKey::from_slice(key).unwrap();
+    let offset = Scalar::from_be_bytes(offset).unwrap();
+    key.add_exp_tweak(SECP256K1, &offset).unwrap().serialize().to_vec()
+}
+
 /// What Serai's router contract does: `ecrecover(-s x, 27, x, -c x)` is the nonce's address, and the
 /// challenge is the hash over it, x and the message.
-fn router(key: &[u8], message: &[u8; 32], signature: &[u8; 64]) {
+pub fn router(key: &[u8], message: &[u8; 32], signature: &[u8; 64]) {
     assert_eq!(key[0], 2, "y is not even");
     let x: [u8; 32] = key[1..].try_into().unwrap();
     let times_x = |scalar: &[u8]| {

@@ -1,0 +1,81 @@
+//! Signed transactions, until they are final.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serai_messages::signing::SigningId;
+use tokio::time::Instant;
+
+use super::task::{Report, Reports, Stop};
+use crate::chain::{ChainError, ExternalChain, TransactionStatus};
+use crate::ledger::Publication;
+
+struct Tracked {
+    next: Instant,
+    published: bool,
+    refused: bool,
+    last: bool,
+}
+
+/// What became of each.
+pub(super) struct Publishing {
+    chain: Arc<dyn ExternalChain>,
+    check: Duration,
+    tracked: BTreeMap<SigningId, Tracked>,
+}
+
+impl Publishing {
+    pub fn new(chain: Arc<dyn ExternalChain>, check: Duration) -> Self {
+        Self { chain, check, tracked: BTreeMap::new() }
+    }
+
+    pub async fn turn(
+        &mut self,
+        publications: &[Publication],
+        reports: &Reports,
+    ) -> Result<(), Stop> {
+        self.tracked.retain(|id, _| publications.iter().any(|publication| publication.id == *id));
+        for publication in publications {
+            let now = Instant::now();
+            let tracked = self.tracked.entry(publication.id).or_insert(Tracked {
+                next: now,
+                published: publication.published,
+                refused: false,
+                last: false,
+            });
+            if tracked.last || tracked.next > now {
+                continue;
+            }
+            let known = match self.chain.transaction(publication.hash).await? {
+                TransactionStatus::Unknown => match self.chain.publish(&publication.raw).await {
+                    Ok(_) => true,
+                    Err(ChainError::Refused(reason)) => {
+                        if !tracked.refused {
+                            tracing::warn!(id = %publication.id, reason, "transaction refused");
+                        }
+                        tracked.refused = true;
+                        false
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+                TransactionStatus::Pending => true,
+                TransactionStatus::Included { finalized, .. } => {
+                    tracked.last = finalized;
+                    true
+                }
+            };
+            tracked.next = Instant::now().checked_add(self.check).unwrap_or(now);
+            let id = publication.id;
+            if known && !tracked.published {
+                tracing::info!(%id, transaction = hex::encode(publication.hash), "published");
+                reports.send(Report::Published { id, transaction: publication.hash }).await?;
+                tracked.published = true;
+            }
+            if tracked.last {
+                reports.send(Report::Final { id }).await?;
+            }
+        }
+        Ok(())
+    }
+}
