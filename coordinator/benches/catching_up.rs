@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use serai_bus::{Database, Publisher, Settings as BusSettings, connect, exchange};
-use serai_coordinator::processes::observation::{self, Profile, Settings, tables};
+use serai_coordinator::processes::observation::{self, Profile, Settings, Wakers, tables};
 use serai_devchain::{Chain, Finality, Genesis, RpcServer};
 use serai_messages::{Coin, Incarnation, Name};
 use subxt::{OnlineClient, SubstrateConfig};
@@ -66,7 +66,8 @@ async fn observation(url: &str, blocks: u64) -> Duration {
     let coins = Coin::ALL.to_vec();
     let settings = Settings::new(vec![url.to_owned()], Profile::Development, coins, Incarnation(1));
     let name: Name = "alice".parse().unwrap();
-    let (actor, mailbox) = observation::new(settings, &name, bus, database, waker);
+    let wakers = Wakers { serai: waker, ..Wakers::default() };
+    let (actor, mailbox) = observation::new(settings, &name, bus, database, wakers).unwrap();
     let shutdown = CancellationToken::new();
     let begin = Instant::now();
     let process = tokio::spawn(actor.run(shutdown.clone()));

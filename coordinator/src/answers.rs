@@ -58,6 +58,7 @@ impl Answers for Answering {
         }
         status["causes"] = json!(self.board.causes());
         status["processors"] = json!(self.lifecycle.status());
+        status["signings"] = self.signature.signings().map_err(unanswered)?;
         status["serai"] = match timeout(PATIENCE, self.observation.status()).await {
             Ok(Ok(serai)) => json!(serai),
             Ok(Err(error)) => json!({"error": error.to_string()}),
@@ -86,7 +87,24 @@ impl Answers for Answering {
     }
 
     async fn explain(&self, id: Option<&str>) -> Result<Value, AnswerError> {
-        self.signature.explain(id).map_err(unanswered)?.map_err(AnswerError)
+        let solvency = |connection: &rusqlite::Connection| observation::list_solvency(connection);
+        let solvency = self.database.read(solvency).map_err(unanswered)?;
+        if let Some(coin) = id.and_then(|id| id.strip_prefix("solvency/")) {
+            let found = solvency.into_iter().find(|solvency| solvency.coin.name() == coin);
+            return match found {
+                Some(solvency) => Ok(json!([explained(&solvency)])),
+                None => Err(AnswerError(format!(
+                    "nothing is known of {coin:?} yet: solvency is checked at executed batches"
+                ))),
+            };
+        }
+        let mut explained_all =
+            self.signature.explain(id).map_err(unanswered)?.map_err(AnswerError)?;
+        if let (None, Value::Array(list)) = (id, &mut explained_all) {
+            let short = solvency.iter().filter(|solvency| solvency.state == "short");
+            list.extend(short.map(explained));
+        }
+        Ok(explained_all)
     }
 
     async fn peers(&self) -> Result<Value, AnswerError> {
@@ -94,6 +112,18 @@ impl Answers for Answering {
             AnswerError("the network process waits for the Serai node; see `status`".to_owned())
         })?;
         serde_json::to_value(peers).map_err(unanswered)
+    }
+
+    async fn batches(&self) -> Result<Value, AnswerError> {
+        self.listed(observation::list_batches)
+    }
+
+    async fn payments(&self) -> Result<Value, AnswerError> {
+        self.listed(observation::list_payments)
+    }
+
+    async fn solvency(&self) -> Result<Value, AnswerError> {
+        self.listed(observation::list_solvency)
     }
 
     async fn topics(&self) -> Result<Value, AnswerError> {
@@ -157,6 +187,14 @@ impl Answers for Answering {
 }
 
 impl Answering {
+    fn listed<T: serde::Serialize>(
+        &self,
+        list: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Vec<T>>,
+    ) -> Result<Value, AnswerError> {
+        let rows = self.database.read(list).map_err(unanswered)?;
+        serde_json::to_value(rows).map_err(unanswered)
+    }
+
     fn topic_names(&self) -> Vec<String> {
         self.coins
             .iter()
@@ -165,6 +203,13 @@ impl Answering {
             .map(|topic| topic.full_name(&self.name))
             .collect()
     }
+}
+
+fn explained(solvency: &observation::SolvencyStatus) -> Value {
+    let mut explained = json!(solvency);
+    explained["id"] = format!("solvency/{}", solvency.coin).into();
+    explained["kind"] = "solvency".into();
+    explained
 }
 
 fn unanswered(error: impl std::fmt::Display) -> AnswerError {

@@ -135,8 +135,11 @@ async fn start(
         &name,
         Arc::clone(&bus),
         database.clone(),
-        publishers.waker(Topic::Serai),
-    );
+        observation::Wakers {
+            serai: publishers.waker(Topic::Serai),
+            public: publishers.waker(Topic::Public),
+        },
+    )?;
     let own = publishers.take([Topic::Serai]);
     scope.start("observation", move |token| own.beside(actor.run(token)))?;
 
@@ -150,6 +153,9 @@ async fn start(
         database.clone(),
     )?;
     let (reach, shown) = (network.reach(), board.clone());
+    let public = publishers.waker(Topic::Public);
+    let told = network::ReachFeed::new(&name, incarnation, database.clone(), public);
+    let telling = told.run(network.reach());
     scope.start("network", move |token| async move {
         let running = async {
             match genesis.genesis().await {
@@ -160,8 +166,12 @@ async fn start(
         };
         tokio::select! {
             () = token.cancelled() => Ok(()),
-            ended = running => ended,
+            ended = running => ended.map_err(|error| error.to_string()),
             () = show_reach(reach, shown) => Ok(()),
+            ended = telling => match ended {
+                Ok(never) => match never {},
+                Err(error) => Err(error.to_string()),
+            },
         }
     })?;
 
@@ -229,7 +239,7 @@ async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(
 async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
     let mut all_met = false;
     loop {
-        let network::Reach { peers, missing } = reach.borrow_and_update().clone();
+        let network::Reach { peers, missing, .. } = reach.borrow_and_update().clone();
         let waiting = match missing.as_slice() {
             _ if peers == 0 => Some("no validator set has been read yet".to_owned()),
             [] => None,
@@ -270,6 +280,7 @@ fn observation_settings(
         incarnation,
     );
     settings.reset = config.kafka.offset_reset;
+    settings.on_shortfall = config.solvency.on_shortfall;
     settings.board = board;
     settings
 }

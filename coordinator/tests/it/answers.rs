@@ -34,6 +34,18 @@ impl Answers for Echo {
         Ok(json!([{"validator": "bob", "connected": true}]))
     }
 
+    async fn batches(&self) -> Result<Value, AnswerError> {
+        Ok(json!([{"coin": "btc", "id": 3, "state": "executed"}]))
+    }
+
+    async fn payments(&self) -> Result<Value, AnswerError> {
+        Ok(json!([{"id": "9-4", "coin": "btc", "state": "requested"}]))
+    }
+
+    async fn solvency(&self) -> Result<Value, AnswerError> {
+        Ok(json!([{"coin": "btc", "state": "solvent", "missing": "0"}]))
+    }
+
     async fn topics(&self) -> Result<Value, AnswerError> {
         Ok(json!([{"topic": "alice-btc"}]))
     }

@@ -96,7 +96,11 @@ async fn pages_and_socket_say_the_same() {
             ("status", Request::Status),
             ("vaults", Request::Vaults),
             ("sessions", Request::Sessions),
+            ("explain", Request::Explain { id: None }),
             ("peers", Request::Peers),
+            ("batches", Request::Batches),
+            ("payments", Request::Payments),
+            ("solvency", Request::Solvency),
         ] {
             let page = get(address, &format!("/api/v1/{path}"));
             assert_eq!(page.code, 200, "{path}");

@@ -186,6 +186,18 @@ impl Answers for Shared {
         self.answers.peers().await
     }
 
+    async fn batches(&self) -> Result<Value, AnswerError> {
+        self.answers.batches().await
+    }
+
+    async fn payments(&self) -> Result<Value, AnswerError> {
+        self.answers.payments().await
+    }
+
+    async fn solvency(&self) -> Result<Value, AnswerError> {
+        self.answers.solvency().await
+    }
+
     async fn topics(&self) -> Result<Value, AnswerError> {
         self.answers.topics().await
     }

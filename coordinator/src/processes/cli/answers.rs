@@ -34,6 +34,15 @@ pub trait Answers: Send + Sync {
     /// The other validators: a list.
     async fn peers(&self) -> Result<Value, AnswerError>;
 
+    /// Batches of instructions: a list.
+    async fn batches(&self) -> Result<Value, AnswerError>;
+
+    /// Payments out: a list.
+    async fn payments(&self) -> Result<Value, AnswerError>;
+
+    /// Whether the vaults hold what Serai owes: a list.
+    async fn solvency(&self) -> Result<Value, AnswerError>;
+
     /// This validator's topics and where their readers stand: a list.
     async fn topics(&self) -> Result<Value, AnswerError>;
 

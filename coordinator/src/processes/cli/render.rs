@@ -17,7 +17,7 @@ const MAX_TABLE_CHARS: usize = 130;
 const MAX_CELL_CHARS: usize = 48;
 
 /// Columns and fields that come first, in this order; the others follow by name.
-const FIRST: [&str; 31] = [
+const FIRST: [&str; 35] = [
     "id",
     "name",
     "validator",
@@ -34,6 +34,9 @@ const FIRST: [&str; 31] = [
     "session",
     "attempt",
     "kind",
+    "stage",
+    "done",
+    "waiting_for",
     "state",
     "connected",
     "proven",
@@ -47,6 +50,7 @@ const FIRST: [&str; 31] = [
     "start",
     "facts",
     "processors",
+    "signings",
     "serai",
     "network",
 ];

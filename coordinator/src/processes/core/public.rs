@@ -123,6 +123,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_guide_names_every_schema() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let guide = std::fs::read_to_string(docs.join("public-feed.md")).unwrap();
+        let mut types = 0;
+        for entry in std::fs::read_dir(docs.join("schemas")).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let schema = std::fs::read_to_string(docs.join("schemas").join(&file)).unwrap();
+            let schema: Value = serde_json::from_str(&schema).unwrap();
+            let kind = schema["title"].as_str().unwrap();
+            assert_eq!(file, format!("{kind}.json"));
+            if kind != "event" {
+                let row = format!("| `{kind}` |");
+                assert!(
+                    guide.contains(&row) && guide.contains(&format!("(schemas/{file})")),
+                    "{row}"
+                );
+                types += 1;
+            }
+        }
+        assert_eq!(guide.matches("\n| `serai.").count(), types);
+    }
+
+    #[test]
     fn an_id_that_is_none_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.sqlite");

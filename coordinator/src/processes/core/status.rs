@@ -164,6 +164,11 @@ impl Board {
         self.put(Subject::Fact { process, name: name.into() }, state);
     }
 
+    /// Forgets what was said by [`Board::report`].
+    pub fn withdraw(&self, process: &'static str, name: &str) {
+        self.lock().entries.remove(&Subject::Fact { process, name: name.to_owned() });
+    }
+
     /// How a step stands; `None` where it was never set.
     pub fn get(&self, step: Step) -> Option<State> {
         self.lock().entries.get(&Subject::Step(step)).map(|entry| entry.state.clone())
@@ -250,7 +255,7 @@ impl Board {
         facts.entries.insert(subject, entry);
     }
 
-    // Every change to the map is one insertion or assignment: after a panic it is still sound.
+    // Every change to the map is one insertion, removal or assignment: after a panic it is still sound.
     fn lock(&self) -> MutexGuard<'_, Facts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -305,6 +310,16 @@ mod tests {
             }
         }
         assert_eq!(board.unready(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_fact_that_is_withdrawn_is_gone() {
+        let board = Board::default();
+        board.report("test", "a", State::Failed("broken".to_owned()));
+        board.report("test", "b", State::Ok);
+        board.withdraw("test", "a");
+        assert_eq!(board.causes(), Vec::<String>::new());
+        assert_eq!(board.to_json()["facts"].as_array().unwrap().len(), 1);
     }
 
     #[test]

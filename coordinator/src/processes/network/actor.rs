@@ -171,9 +171,11 @@ impl Running {
         let mut reach = Reach::default();
         for state in self.peers.iter() {
             reach.peers += 1;
-            if state.active().is_none() {
-                reach.missing.push(state.peer.validator);
-            }
+            let side = match state.active() {
+                Some(_) => &mut reach.online,
+                None => &mut reach.missing,
+            };
+            side.push(state.peer.validator);
         }
         self.reach.send_if_modified(|told| {
             let changed = *told != reach;

@@ -28,7 +28,9 @@ pub struct Peer {
 pub struct Reach {
     /// Validators to be connected with.
     pub peers: usize,
-    /// Those among them with whom no proven connection is up.
+    /// Those among them with whom a proven connection is up.
+    pub online: Vec<ValidatorKey>,
+    /// Those among them with whom none is.
     pub missing: Vec<ValidatorKey>,
 }
 

@@ -28,7 +28,8 @@ pub(super) use outbox::{begin, confirm, pending, waiting};
 /// The tables of this module.
 pub const MIGRATION: Migration = Migration {
     component: "network",
-    steps: &["CREATE TABLE peer_queues (
+    steps: &[
+        "CREATE TABLE peer_queues (
             receiver BLOB PRIMARY KEY, incarnation INTEGER NOT NULL, sequence INTEGER NOT NULL,
             rows INTEGER NOT NULL, bytes INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT;
         CREATE TABLE peer_outbox (
@@ -41,5 +42,9 @@ pub const MIGRATION: Migration = Migration {
             row INTEGER PRIMARY KEY AUTOINCREMENT,
             sender BLOB NOT NULL, incarnation INTEGER NOT NULL, sequence INTEGER NOT NULL,
             reason TEXT NOT NULL, body BLOB NOT NULL,
-            UNIQUE (sender, incarnation, sequence)) STRICT;"],
+            UNIQUE (sender, incarnation, sequence)) STRICT;",
+        "CREATE TABLE told_reach (
+            validator BLOB PRIMARY KEY, online INTEGER NOT NULL,
+            changes INTEGER NOT NULL) STRICT;",
+    ],
 };

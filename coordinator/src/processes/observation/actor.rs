@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use serai_bus::{Bus, Database, Waker};
-use serai_messages::observation::SetMember;
+use rusqlite::Transaction;
+use serai_bus::{Bus, Database, DatabaseError, Waker};
+use serai_messages::observation::{Event, SetMember};
 use serai_messages::{BlockHash, KeyPair, Name, Topic, ValidatorSet};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,8 @@ use super::follower::Follower;
 use super::mailbox::{CAPACITY, Mailbox, Request};
 use super::status::Live;
 use super::submission::Submitter;
-use super::{Settings, Status, instructions, tables};
+use super::{Settings, Status, feed, instructions, solvency, tables};
+use crate::processes::core::public::Feed;
 
 /// Requests that wait for a node at the same time; while so many wait, none is taken up.
 const WAITING_REQUESTS: usize = 32;
@@ -31,58 +33,86 @@ pub struct Actor {
     submission: TopicConsumer,
     txin: TopicConsumer,
     txout: TopicConsumer,
+    public: TopicConsumer,
+    feed: Feed,
+    /// Wakes the public feed's publisher.
+    public_waker: Waker,
+    settings: Arc<Settings>,
     desk: Desk,
     requests: mpsc::Receiver<Request>,
 }
 
+/// The publishers of the topics that the process writes to.
+#[derive(Clone, Debug, Default)]
+pub struct Wakers {
+    /// `{name}-serai`.
+    pub serai: Waker,
+    /// `{name}-public`.
+    pub public: Waker,
+}
+
 /// Makes the process of the validator `name`: its cursor and submissions live in `database`, its
-/// records go to `{name}-serai`, whose publisher `waker` wakes.
+/// records go to `{name}-serai` and `{name}-public`. What `[solvency]` says holds from here on.
+///
+/// # Errors
+/// The database's.
 pub fn new(
     settings: Settings,
     name: &Name,
     bus: Arc<dyn Bus>,
     database: Database,
-    waker: Waker,
-) -> (Actor, Mailbox) {
+    wakers: Wakers,
+) -> Result<(Actor, Mailbox), DatabaseError> {
+    database.transaction(|transaction| {
+        tables::set_on_shortfall(transaction, settings.on_shortfall)
+            .map_err(|source| database.error(source))
+    })?;
     let settings = Arc::new(settings);
     let topic = Topic::Serai.full_name(name);
+    let feed = Feed::new(name, settings.incarnation);
     let (live, watched) = watch::channel(Live::default());
     let (connection, connected) = watch::channel(None);
     let wake = Arc::new(Notify::new());
     let (sender, requests) = mpsc::channel(CAPACITY);
-    let consumer = |reader, kind| TopicConsumer {
+    let consumer = |reader, wanted: fn(&str) -> bool| TopicConsumer {
         bus: bus.clone(),
         database: database.clone(),
         topic: topic.clone(),
         reader,
-        kind,
+        wanted,
         reset: settings.reset,
         live: live.clone(),
         board: settings.board.clone(),
     };
     let actor = Actor {
-        submission: consumer("submission", "submit.set-keys"),
-        txin: consumer("txin", "txin.batch-executed"),
-        txout: consumer("txout", "txout.burn"),
+        submission: consumer("submission", |kind| kind.starts_with("submit.")),
+        txin: consumer("txin", |kind| kind == "txin.batch-executed"),
+        txout: consumer("txout", |kind| kind == "txout.burn"),
+        public: consumer("public", |_| true),
         submitter: Submitter {
             settings: settings.clone(),
             database: database.clone(),
             connection: connected.clone(),
             wake: wake.clone(),
+            feed: feed.clone(),
+            waker: wakers.public.clone(),
         },
+        feed,
+        public_waker: wakers.public,
+        settings: settings.clone(),
         desk: Desk { database: database.clone(), connection: connected, live: watched },
         follower: Follower {
             settings,
             topic,
             database,
-            waker,
+            waker: wakers.serai,
             live,
             connection,
-            keys_changed: wake,
+            chain_changed: wake,
         },
         requests,
     };
-    (actor, Mailbox(sender))
+    Ok((actor, Mailbox(sender)))
 }
 
 impl Actor {
@@ -91,14 +121,27 @@ impl Actor {
     /// # Errors
     /// [`Error`]: the database or the bus failed for good, or all nodes serve another chain.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
-        let Self { follower, submitter, submission, txin, txout, desk, mut requests } = self;
+        let Self { follower, submitter, submission, txin, txout, public, .. } = self;
+        let Self { feed, public_waker, settings, desk, mut requests, .. } = self;
+        let show = || desk.database.read(|connection| solvency::show(connection, &settings.board));
+        show()?;
         let wake = submitter.wake.clone();
         let mut follower = std::pin::pin!(follower.run());
         let mut submitter = std::pin::pin!(submitter.run());
         let mut submission =
-            std::pin::pin!(submission.run(tables::add_submission, || wake.notify_one()));
-        let mut txin = std::pin::pin!(txin.run(instructions::txin, || {}));
-        let mut txout = std::pin::pin!(txout.run(instructions::txout, || {}));
+            std::pin::pin!(submission.run(tables::add_submission, |()| wake.notify_one()));
+        let mut txin = std::pin::pin!(txin.run(instructions::txin, |()| {}));
+        let mut txout = std::pin::pin!(txout.run(instructions::txout, |()| {}));
+        let told = |event: Told| {
+            public_waker.wake();
+            if event == Told::Holdings
+                && let Err(error) = show()
+            {
+                tracing::error!(%error, "cannot show how solvent the vaults are");
+            }
+        };
+        let mut public =
+            std::pin::pin!(public.run(|transaction, event| tell(transaction, &feed, event), told));
         let mut answers = FuturesUnordered::new();
         loop {
             let ended = tokio::select! {
@@ -108,6 +151,7 @@ impl Actor {
                 ended = &mut submission => ended,
                 ended = &mut txin => ended,
                 ended = &mut txout => ended,
+                ended = &mut public => ended,
                 Some(request) = requests.recv(), if answers.len() < WAITING_REQUESTS => {
                     answers.push(desk.handle(request));
                     continue;
@@ -117,6 +161,26 @@ impl Actor {
             match ended? {}
         }
     }
+}
+
+/// What the public feed's consumer has handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Holdings,
+    Other,
+}
+
+/// Keeps what a record says of payments and of solvency, and tells the public of it.
+fn tell(transaction: &Transaction<'_>, feed: &Feed, event: &Event) -> rusqlite::Result<Told> {
+    tables::note_payment(transaction, event)?;
+    let (told, kind) = match event {
+        Event::Holdings(holdings) => (solvency::take(transaction, holdings)?, Told::Holdings),
+        event => (feed::told(event), Told::Other),
+    };
+    if let Some(told) = told {
+        feed.publish(transaction, &told)?;
+    }
+    Ok(kind)
 }
 
 /// Answers the mailbox.

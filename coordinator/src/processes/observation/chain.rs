@@ -9,8 +9,9 @@ use serai_messages::{
     BlockHash, BlockNumber, Coin, KeyPair, MAX_VALIDATORS, Session, ValidatorKey, ValidatorSet,
 };
 
+use super::arrange::arrange;
 use super::client::{AtBlock, Connection, causes};
-use super::decode::{self, Keys, Network, Seen, Set};
+use super::decode::{self, Keys, Network, OwnCoin, Seen, Set};
 use super::error::EndpointError;
 
 /// Most addresses of one validator that are looked at; further ones are ignored.
@@ -26,8 +27,10 @@ pub(super) struct BlockFacts {
     pub(super) block: SeraiBlock,
     /// The block before it.
     pub(super) parent: BlockHash,
-    /// What is to be published, in the chain's order.
+    /// What is to be published, in the order in which it is handled.
     pub(super) events: Vec<Event>,
+    /// What there is on Serai, after this block, of the own coins of networks with a batch in it.
+    pub(super) supplies: BTreeMap<Coin, u64>,
     /// All its events by `Pallet.Event`.
     pub(super) counts: BTreeMap<String, u64>,
 }
@@ -58,17 +61,31 @@ async fn block(
     let fetched = connection.request("a block's events", at.events().fetch()).await?;
     let undecodable =
         |event: String, reason: String| EndpointError::Undecodable { number, event, reason };
-    let mut facts = BlockFacts { block, parent, events: Vec::new(), counts: BTreeMap::new() };
+    let mut facts = BlockFacts {
+        block,
+        parent,
+        events: Vec::new(),
+        supplies: BTreeMap::new(),
+        counts: BTreeMap::new(),
+    };
+    let mut failures = Vec::new();
     let mut decoded = 0;
     for event in fetched.iter() {
         let event = event.map_err(|error| undecodable(format!("#{decoded}"), causes(&error)))?;
         let name = format!("{}.{}", event.pallet_name(), event.event_name());
         match decode::decode(&event, block, enabled) {
-            Ok(Seen::Event(event)) => facts.events.push(event),
+            Ok(Seen::Event(event)) => {
+                if let Event::BatchExecuted { coin, .. } = &event {
+                    let supply = supply(connection, &at, *coin).await?;
+                    facts.supplies.insert(*coin, supply);
+                }
+                facts.events.push(event);
+            }
             Ok(Seen::NewSet(set)) => {
                 let members = members(connection, &at, set.coin).await?;
                 facts.events.push(Event::NewSet { block, set, members });
             }
+            Ok(Seen::Failure(failure)) => failures.push(failure),
             Ok(Seen::Other) => {}
             Err(reason) => return Err(undecodable(name, reason)),
         }
@@ -79,6 +96,10 @@ async fn block(
         let reason = format!("the list says {} events, its bytes end here", fetched.len());
         return Err(undecodable(format!("#{decoded}"), reason));
     }
+    arrange(&mut facts.events, &failures).map_err(|stray| {
+        let reason = format!("{} batch {} is not in this block", stray.coin, stray.batch);
+        undecodable("InInstructions.InstructionFailure".to_owned(), reason)
+    })?;
     Ok(facts)
 }
 
@@ -102,6 +123,42 @@ pub(super) async fn keys(
     let keys: Option<Keys> =
         value(connection, at, "ValidatorSets", "Keys", (Set::from(set),)).await?;
     Ok(keys.map(KeyPair::from))
+}
+
+/// What there is of a network's own coin on Serai.
+async fn supply(connection: &Connection, at: &AtBlock, coin: Coin) -> Result<u64, EndpointError> {
+    let supply: Option<u64> =
+        value(connection, at, "Coins", "Supply", (OwnCoin::from(coin),)).await?;
+    Ok(supply.unwrap_or_default())
+}
+
+/// Number of a network's last batch, if there was one.
+pub(super) async fn last_batch(
+    connection: &Connection,
+    at: &AtBlock,
+    coin: Coin,
+) -> Result<Option<u32>, EndpointError> {
+    value(connection, at, "InInstructions", "LastBatch", (Network::from(coin),)).await
+}
+
+/// Whether Serai refuses a network's batches.
+pub(super) async fn halted(
+    connection: &Connection,
+    at: &AtBlock,
+    coin: Coin,
+) -> Result<bool, EndpointError> {
+    let halted: Option<()> =
+        value(connection, at, "InInstructions", "Halted", (Network::from(coin),)).await?;
+    Ok(halted.is_some())
+}
+
+/// The Ristretto key of a network's replaced set that has not reported its slashes.
+pub(super) async fn pending_slash_report(
+    connection: &Connection,
+    at: &AtBlock,
+    coin: Coin,
+) -> Result<Option<[u8; 32]>, EndpointError> {
+    value(connection, at, "ValidatorSets", "PendingSlashReport", (Network::from(coin),)).await
 }
 
 /// The participants of a network's latest set in storage order, with their addresses where the

@@ -1,4 +1,4 @@
-//! One reader of `{name}-serai` that handles one kind of record.
+//! One reader of `{name}-serai` that handles some kinds of records.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,15 +24,15 @@ const RETRY: Duration = Duration::from_millis(500);
 /// after a restart.
 const SKIPPED_AT_MOST: u32 = 256;
 
-/// Reads a topic and hands on the records of one kind, once each.
+/// Reads a topic and hands on the records of some kinds, once each.
 pub(super) struct TopicConsumer {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) database: Database,
     pub(super) topic: String,
     /// The consumer's name.
     pub(super) reader: &'static str,
-    /// The kind of records to hand on.
-    pub(super) kind: &'static str,
+    /// Which kinds of records to hand on.
+    pub(super) wanted: fn(&str) -> bool,
     /// Where to begin without a position.
     pub(super) reset: OffsetReset,
     pub(super) live: watch::Sender<Live>,
@@ -42,13 +42,14 @@ pub(super) struct TopicConsumer {
 
 impl TopicConsumer {
     /// Reads until a fault that repeating can't mend. `handle` changes the database in the
-    /// transaction that also moves the position; `handled` follows its commit. A topic that is not
+    /// transaction that also moves the position; `handled` follows its commit, with what `handle`
+    /// returned. A topic that is not
     /// the one read before stops this consumer alone: the operator is told, and needs the program
     /// running to let it go on.
-    pub(super) async fn run(
+    pub(super) async fn run<T>(
         self,
-        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<()>,
-        handled: impl Fn(),
+        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<T>,
+        handled: impl Fn(T),
     ) -> Result<Infallible, Error> {
         match self.read(handle, handled).await {
             Err(Error::Bus(error @ BusError::Diverged { .. })) => {
@@ -67,10 +68,10 @@ impl TopicConsumer {
         }
     }
 
-    async fn read(
+    async fn read<T>(
         &self,
-        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<()>,
-        handled: impl Fn(),
+        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<T>,
+        handled: impl Fn(T),
     ) -> Result<Infallible, Error> {
         let mut subscription = self.open().await?;
         let mut skipped = 0;
@@ -78,8 +79,9 @@ impl TopicConsumer {
             let delivered = subscription.next().await?;
             let position = delivered.position();
             if let Some((record, event)) = self.relevant(&delivered) {
-                self.accept(&position, record, &event, &handle)?;
-                handled();
+                if let Some(outcome) = self.accept(&position, record, &event, &handle)? {
+                    handled(outcome);
+                }
                 skipped = 0;
             } else {
                 skipped += 1;
@@ -117,12 +119,12 @@ impl TopicConsumer {
     /// another writer's word is refused, for the topic is not sealed.
     fn relevant<'a>(&self, delivered: &'a Delivered) -> Option<(&'a Record, Event)> {
         let reason = match &delivered.record {
-            Ok(record) if record.kind != self.kind => return None,
+            Ok(record) if !(self.wanted)(&record.kind) => return None,
             Ok(record) if record.from != Endpoint::Coordinator => {
                 format!("written by {}, not by the coordinator", record.from)
             }
             Ok(record) => match decode::<Event>(&record.body) {
-                Ok(event) if event.kind() == self.kind => return Some((record, event)),
+                Ok(event) if event.kind() == record.kind => return Some((record, event)),
                 Ok(event) => format!("its body is of kind {}", event.kind()),
                 Err(error) => error.to_string(),
             },
@@ -134,13 +136,14 @@ impl TopicConsumer {
         None
     }
 
-    fn accept(
+    /// What `handle` made of the record; `None` of one that was handled before.
+    fn accept<T>(
         &self,
         position: &Position,
         record: &Record,
         event: &Event,
-        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<()>,
-    ) -> Result<(), Error> {
+        handle: impl Fn(&Transaction<'_>, &Event) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
         let consumer = self.consumer();
         let work = |transaction: &Transaction<'_>| {
             let acceptance = exchange::accept(
@@ -150,15 +153,17 @@ impl TopicConsumer {
                 record.incarnation,
                 record.sequence,
             )?;
-            if acceptance == Acceptance::New {
-                handle(transaction, event)?;
-            }
-            exchange::set_position(transaction, consumer, position)
+            let outcome = match acceptance {
+                Acceptance::New => Some(handle(transaction, event)?),
+                Acceptance::Repeat | Acceptance::Replaced => None,
+            };
+            exchange::set_position(transaction, consumer, position)?;
+            Ok(outcome)
         };
-        self.database.transaction(|transaction| {
+        let outcome = self.database.transaction(|transaction| {
             work(transaction).map_err(|source| self.database.error(source))
         })?;
-        Ok(())
+        Ok(outcome)
     }
 
     fn skip(&self, position: &Position) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use subxt::SubstrateConfig;
 use subxt::ext::scale_decode::DecodeAsType;
 use subxt::ext::scale_encode::EncodeAsType;
 
+use super::arrange::Failure;
 use super::client::causes;
 
 /// A network of Serai, decoded by its name.
@@ -102,6 +103,34 @@ struct Batch {
     instructions_hash: [u8; 32],
 }
 
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct InstructionFailure {
+    network: Network,
+    id: u32,
+    index: u32,
+}
+
+/// A network's own coin, among Serai's coins.
+#[derive(Clone, Copy, Debug, DecodeAsType, EncodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+pub(super) enum OwnCoin {
+    Bitcoin,
+    Ether,
+    Monero,
+}
+
+impl From<Coin> for OwnCoin {
+    fn from(coin: Coin) -> Self {
+        match coin {
+            Coin::Btc => Self::Bitcoin,
+            Coin::Eth => Self::Ether,
+            Coin::Xmr => Self::Monero,
+        }
+    }
+}
+
 #[derive(Clone, Copy, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 enum ExternalCoin {
@@ -165,6 +194,8 @@ pub(super) enum Seen {
     Event(Event),
     /// To be published with the set's members, which the event does not carry.
     NewSet(ValidatorSet),
+    /// To be published with its batch.
+    Failure(Failure),
     /// Nothing but a count: another network's, or of no concern.
     Other,
 }
@@ -210,6 +241,13 @@ pub(super) fn decode(
                     failed: Vec::new(),
                 })
             })
+        }
+        ("InInstructions", "InstructionFailure") => {
+            let InstructionFailure { network, id, index } = fields(event)?;
+            network
+                .coin()
+                .filter(|coin| enabled.contains(coin))
+                .map(|coin| Seen::Failure(Failure { coin, batch: id, index }))
         }
         ("Coins", "BurnWithInstruction") => {
             let Burn { from, instruction: OutInstructionWithBalance { instruction, balance } } =

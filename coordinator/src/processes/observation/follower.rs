@@ -43,8 +43,8 @@ pub(super) struct Follower {
     pub(super) live: watch::Sender<Live>,
     /// The connection that the other parts use.
     pub(super) connection: watch::Sender<Option<Connection>>,
-    /// Wakes the submitter when the chain has changed a vault's keys.
-    pub(super) keys_changed: Arc<Notify>,
+    /// Wakes the submitter when the chain has changed what a submission may wait for.
+    pub(super) chain_changed: Arc<Notify>,
 }
 
 impl Follower {
@@ -180,7 +180,7 @@ impl Follower {
         for coin in late {
             late_coins::make_up(connection, database, settings, topic, coin, cursor).await?;
             self.waker.wake();
-            self.keys_changed.notify_one();
+            self.chain_changed.notify_one();
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl Follower {
         let store = |transaction: &rusqlite::Transaction<'_>| {
             for facts in blocks {
                 for event in &facts.events {
-                    tables::note(transaction, event)?;
+                    tables::note(transaction, event, &facts.supplies)?;
                     record::enqueue(transaction, &self.topic, incarnation, event)?;
                 }
                 if !facts.events.is_empty() || facts.block == last {
@@ -233,10 +233,8 @@ impl Follower {
             store(transaction).map_err(|source| self.database.error(source))
         })?;
         self.waker.wake();
-        let changes_keys =
-            |event: &Event| matches!(event, Event::KeyGen { .. } | Event::NewSet { .. });
-        if blocks.iter().any(|facts| facts.events.iter().any(changes_keys)) {
-            self.keys_changed.notify_one();
+        if blocks.iter().any(|facts| facts.events.iter().any(concerns_submissions)) {
+            self.chain_changed.notify_one();
         }
         self.live.send_modify(|live| {
             live.cursor = Some(last);
@@ -248,6 +246,18 @@ impl Follower {
         metrics::gauge!("serai_observation_cursor").set(last.number.0 as f64);
         Ok(Some(last))
     }
+}
+
+/// Whether a submission may have waited for this.
+fn concerns_submissions(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::NewSet { .. }
+            | Event::KeyGen { .. }
+            | Event::AcceptedHandover { .. }
+            | Event::SetRetired { .. }
+            | Event::BatchExecuted { .. }
+    )
 }
 
 fn known(cursor: Option<SeraiBlock>, number: BlockNumber) -> bool {
@@ -301,7 +311,13 @@ mod tests {
     /// Block `number`, whose hash ends up as `own`.
     fn facts(number: u8, parent: u8, own: u8) -> BlockFacts {
         let block = SeraiBlock { number: BlockNumber(number.into()), hash: hash(own) };
-        BlockFacts { block, parent: hash(parent), events: Vec::new(), counts: BTreeMap::new() }
+        BlockFacts {
+            block,
+            parent: hash(parent),
+            events: Vec::new(),
+            supplies: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        }
     }
 
     #[test]

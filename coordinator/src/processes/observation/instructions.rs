@@ -37,7 +37,7 @@ pub(super) fn txout(transaction: &Transaction<'_>, event: &Event) -> rusqlite::R
 }
 
 /// The network of an `ExternalCoin`: Bitcoin 4, Ether 5, Dai 6, Monero 7.
-fn network_of(external_coin: u8) -> Option<Coin> {
+pub fn network_of(external_coin: u8) -> Option<Coin> {
     match external_coin {
         4 => Some(Coin::Btc),
         5 | 6 => Some(Coin::Eth),

@@ -81,9 +81,11 @@ pub(super) async fn make_up(
         let Some(last) = before else { return Ok(()) };
         let next = tables::CoinProgress::behind(last.number.next(), cursor.number.next());
         let store = |transaction: &Transaction<'_>| {
-            for event in blocks.iter().flat_map(|facts| &facts.events) {
-                tables::note(transaction, event)?;
-                record::enqueue(transaction, topic, settings.incarnation, event)?;
+            for facts in &blocks {
+                for event in &facts.events {
+                    tables::note(transaction, event, &facts.supplies)?;
+                    record::enqueue(transaction, topic, settings.incarnation, event)?;
+                }
             }
             tables::set_coin_progress(transaction, coin, next)
         };

@@ -6,6 +6,7 @@ use serai_bus::OffsetReset;
 use serai_messages::{Coin, Incarnation};
 
 use super::Profile;
+use crate::processes::core::config::ShortfallAction;
 use crate::processes::core::status::Board;
 
 /// What the process is told at its start.
@@ -21,6 +22,8 @@ pub struct Settings {
     pub incarnation: Incarnation,
     /// Where the consumers begin to read `{name}-serai` when they have no position yet.
     pub reset: OffsetReset,
+    /// What follows when a coin's vaults hold less than Serai owes.
+    pub on_shortfall: ShortfallAction,
     /// Where the process says how it stands.
     pub board: Board,
     /// Time without a block from the node's subscription after which the finalized head is asked
@@ -53,6 +56,7 @@ impl Settings {
             chains,
             incarnation,
             reset: OffsetReset::Earliest,
+            on_shortfall: ShortfallAction::Report,
             board: Board::default(),
             silence: Duration::from_secs(12),
             request_timeout: Duration::from_secs(20),

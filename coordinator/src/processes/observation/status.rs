@@ -7,6 +7,7 @@ use serai_messages::observation::{Event, SeraiBlock};
 use serai_messages::{BlockHash, BlockNumber, Coin, ValidatorSet};
 use serde::Serialize;
 
+use super::solvency::{self, SolvencyStatus};
 use super::tables::{self, Submission, SubmissionState};
 
 /// Most submissions of one state that are shown.
@@ -33,8 +34,12 @@ impl From<SeraiBlock> for BlockStatus {
 /// One submission that isn't done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SubmissionStatus {
-    /// The set whose keys are submitted.
+    /// What is submitted: `set-keys`, `batch` or `slash-report`.
+    pub kind: &'static str,
+    /// The set that signed it.
     pub set: ValidatorSet,
+    /// Number of the batch.
+    pub batch: Option<u32>,
     /// `open` or `failed`.
     pub state: &'static str,
     /// How often it was handed to a node.
@@ -92,6 +97,8 @@ pub struct Status {
     pub batches: Vec<BatchStatus>,
     /// Burns per network.
     pub burns: Vec<BurnStatus>,
+    /// Solvency per coin.
+    pub solvency: Vec<SolvencyStatus>,
 }
 
 /// What changes too often to be stored.
@@ -155,16 +162,20 @@ impl Live {
             submissions,
             batches,
             burns,
+            solvency: solvency::all(connection)?,
         })
     }
 }
 
 fn shown(submission: Submission) -> Option<SubmissionStatus> {
-    let Submission { event: Event::SetKeys { set, .. }, state, attempts, detail, .. } = submission
-    else {
-        return None;
+    let Submission { event, state, attempts, detail, .. } = submission;
+    let (kind, set, batch) = match event {
+        Event::SetKeys { set, .. } => ("set-keys", set, None),
+        Event::Batch { set, id, .. } => ("batch", set, Some(id)),
+        Event::SlashReport { set, .. } => ("slash-report", set, None),
+        _ => return None,
     };
-    Some(SubmissionStatus { set, state: state.name(), attempts, detail })
+    Some(SubmissionStatus { kind, set, batch, state: state.name(), attempts, detail })
 }
 
 #[cfg(test)]

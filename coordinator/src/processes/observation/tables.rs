@@ -1,4 +1,17 @@
-//! The process' tables: the chain that was read and how far, submissions, instructions.
+//! The process' tables: the chain that was read and how far; what is [to be
+//! submitted](add_submission); [executed batches](executed); [payments](payments); the vaults'
+//! [solvency](solvency).
+//!
+//! # Limits
+//! Executed batches and payments are kept for good: a row of about a hundred bytes each.
+
+mod executed;
+mod instructions;
+mod payments;
+mod solvency;
+mod submissions;
+
+use std::collections::BTreeMap;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -9,7 +22,8 @@ use serai_messages::{BlockHash, BlockNumber, Coin, KeyPair, ValidatorSet, decode
 /// The tables of this module.
 pub const MIGRATION: Migration = Migration {
     component: "observation",
-    steps: &["CREATE TABLE observed_chain (
+    steps: &[
+        "CREATE TABLE observed_chain (
             one INTEGER PRIMARY KEY CHECK (one = 1), genesis BLOB NOT NULL,
             number INTEGER, hash BLOB, CHECK ((number IS NULL) = (hash IS NULL))) STRICT;
         CREATE TABLE observed_keys (
@@ -26,8 +40,33 @@ pub const MIGRATION: Migration = Migration {
             block INTEGER NOT NULL, gap TEXT) STRICT;
         CREATE TABLE burns (
             coin TEXT PRIMARY KEY, seen INTEGER NOT NULL, block INTEGER NOT NULL,
-            event INTEGER NOT NULL) STRICT;"],
+            event INTEGER NOT NULL) STRICT;",
+        "ALTER TABLE submissions ADD COLUMN handed INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE executed_batches (
+            coin TEXT NOT NULL, id INTEGER NOT NULL, block INTEGER NOT NULL, hash BLOB NOT NULL,
+            external_block BLOB NOT NULL, instructions_hash BLOB NOT NULL, failed BLOB NOT NULL,
+            supply INTEGER NOT NULL, PRIMARY KEY (coin, id)) STRICT, WITHOUT ROWID;
+        CREATE TABLE payments (
+            coin TEXT NOT NULL, block INTEGER NOT NULL, event INTEGER NOT NULL,
+            external_coin INTEGER, amount INTEGER, state TEXT NOT NULL, tx BLOB, height INTEGER,
+            reason TEXT, PRIMARY KEY (block, event)) STRICT;
+        CREATE TABLE solvency (
+            coin TEXT PRIMARY KEY, short INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+        CREATE TABLE solvency_setting (
+            one INTEGER PRIMARY KEY CHECK (one = 1), pause INTEGER NOT NULL) STRICT;",
+    ],
 };
+
+pub(super) use executed::note_executed;
+pub use executed::{Executed, executed, latest_executed};
+pub use instructions::{Batches, Burns, batches, burns};
+pub(super) use instructions::{set_batches, set_burns};
+pub(super) use payments::note_payment;
+pub use payments::{Payment, payments};
+pub use solvency::{Stored, is_paused, solvency};
+pub(super) use solvency::{set_on_shortfall, set_solvency};
+pub use submissions::{Submission, SubmissionState, submission, submissions};
+pub(super) use submissions::{add_submission, hand_over, set_submission};
 
 /// The chain that this database belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,10 +168,26 @@ pub(super) fn set_coin_progress(
         .map(drop)
 }
 
-/// Keeps what later questions need of a published event.
-pub(super) fn note(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
+/// Keeps what later questions need of a published event. `supplies` are what there is on Serai of
+/// the networks' own coins after its block; of a network with an executed batch it is there.
+pub(super) fn note(
+    transaction: &Transaction<'_>,
+    event: &Event,
+    supplies: &BTreeMap<Coin, u64>,
+) -> rusqlite::Result<()> {
     match event {
         Event::KeyGen { set, key_pair, .. } => set_keys(transaction, *set, key_pair),
+        Event::BatchExecuted { coin, id, block, external_block, instructions_hash, failed } => {
+            let executed = Executed {
+                id: *id,
+                block: *block,
+                external_block: *external_block,
+                instructions_hash: *instructions_hash,
+                failed: failed.clone(),
+                supply: supplies.get(coin).copied().unwrap_or_default(),
+            };
+            note_executed(transaction, *coin, &executed)
+        }
         _ => Ok(()),
     }
 }
@@ -165,192 +220,10 @@ pub fn keys(connection: &Connection, set: ValidatorSet) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// How a submission stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmissionState {
-    /// To be submitted until the chain shows its effect.
-    Open,
-    /// The chain shows its effect.
-    Done,
-    /// The chain will never show its effect.
-    Failed,
-}
-
-impl SubmissionState {
-    /// The state as a word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// One submission.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// Its row.
-    pub row: i64,
-    /// What is to be submitted.
-    pub event: Event,
-    /// How it stands.
-    pub state: SubmissionState,
-    /// How often it was handed to a node.
-    pub attempts: u32,
-    /// What was said about it last.
-    pub detail: String,
-}
-
-/// Stores a submission; one of the same intent stays as it is.
-pub(super) fn add_submission(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "INSERT OR IGNORE INTO submissions (intent, body, state, attempts, detail)
-             VALUES (?1, ?2, 'open', 0, 'not submitted yet')",
-            (event.intent(), encode(event)),
-        )
-        .map(drop)
-}
-
-/// The oldest `limit` submissions of a state.
-///
-/// # Errors
-/// SQLite's, or a damaged row.
-pub fn submissions(
-    connection: &Connection,
-    state: SubmissionState,
-    limit: u32,
-) -> rusqlite::Result<Vec<Submission>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT row, body, attempts, detail FROM submissions WHERE state = ?1
-         ORDER BY row LIMIT ?2",
-    )?;
-    let rows = statement.query_map((state.name(), limit), |row| {
-        Ok(Submission {
-            row: row.get(0)?,
-            event: blob(row, 1)?,
-            state,
-            attempts: row.get(2)?,
-            detail: row.get(3)?,
-        })
-    })?;
-    rows.collect()
-}
-
-/// Notes how a submission stands after something was tried.
-pub(super) fn set_submission(
-    transaction: &Transaction<'_>,
-    row: i64,
-    state: SubmissionState,
-    attempts: u32,
-    detail: &str,
-) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "UPDATE submissions SET state = ?2, attempts = ?3, detail = ?4 WHERE row = ?1",
-            (row, state.name(), attempts, detail),
-        )
-        .map(drop)
-}
-
-/// Batches of one network that Serai executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batches {
-    /// How many.
-    pub executed: u64,
-    /// Number of the last one.
-    pub last: u32,
-    /// Serai block of the last one.
-    pub block: BlockNumber,
-    /// The first time that a number did not follow the one before, in words.
-    pub gap: Option<String>,
-}
-
-/// The batches of a network, if there were any.
-///
-/// # Errors
-/// SQLite's.
-pub fn batches(connection: &Connection, coin: Coin) -> rusqlite::Result<Option<Batches>> {
-    connection
-        .query_row(
-            "SELECT executed, last, block, gap FROM batches WHERE coin = ?1",
-            [coin.name()],
-            |row| {
-                Ok(Batches {
-                    executed: row.get::<_, i64>(0)?.cast_unsigned(),
-                    last: row.get(1)?,
-                    block: BlockNumber(row.get::<_, i64>(2)?.cast_unsigned()),
-                    gap: row.get(3)?,
-                })
-            },
-        )
-        .optional()
-}
-
-/// Replaces a network's batches.
-pub(super) fn set_batches(
-    transaction: &Transaction<'_>,
-    coin: Coin,
-    batches: &Batches,
-) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "INSERT OR REPLACE INTO batches (coin, executed, last, block, gap)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            (
-                coin.name(),
-                batches.executed.cast_signed(),
-                batches.last,
-                batches.block.0.cast_signed(),
-                &batches.gap,
-            ),
-        )
-        .map(drop)
-}
-
-/// Payments out of one network that Serai asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Burns {
-    /// How many.
-    pub seen: u64,
-    /// Serai block of the last one.
-    pub block: BlockNumber,
-    /// Position of the last one among that block's events.
-    pub index: u32,
-}
-
-/// The burns of a network, if there were any.
-///
-/// # Errors
-/// SQLite's.
-pub fn burns(connection: &Connection, coin: Coin) -> rusqlite::Result<Option<Burns>> {
-    connection
-        .query_row("SELECT seen, block, event FROM burns WHERE coin = ?1", [coin.name()], |row| {
-            Ok(Burns {
-                seen: row.get::<_, i64>(0)?.cast_unsigned(),
-                block: BlockNumber(row.get::<_, i64>(1)?.cast_unsigned()),
-                index: row.get(2)?,
-            })
-        })
-        .optional()
-}
-
-/// Replaces a network's burns.
-pub(super) fn set_burns(
-    transaction: &Transaction<'_>,
-    coin: Coin,
-    burns: Burns,
-) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "INSERT OR REPLACE INTO burns (coin, seen, block, event) VALUES (?1, ?2, ?3, ?4)",
-            (coin.name(), burns.seen.cast_signed(), burns.block.0.cast_signed(), burns.index),
-        )
-        .map(drop)
-}
-
-fn blob<T: borsh::BorshDeserialize>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn blob<T: borsh::BorshDeserialize>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
     decode(&row.get::<_, Vec<u8>>(column)?).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error))
     })

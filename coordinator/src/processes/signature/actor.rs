@@ -5,29 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::{Bus, BusError, Database, DatabaseError, OffsetReset, Waker};
-use serai_messages::observation::SetMember;
-use serai_messages::{
-    BlockHash, BlockNumber, Coin, Incarnation, Name, ProcessorKey, SessionId, Topic, ValidatorKey,
-    ValidatorSet,
-};
-use serai_protocol::keygen::Input;
+use serai_messages::{Coin, Incarnation, Name, ProcessorKey, Topic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::Conversation;
+use super::error::SessionError;
+use super::inputs::{AT_ONCE, Item};
 use super::intake::Intake;
 use super::mailbox::Mailbox;
-use super::public::Feed;
-use super::sessions::{SessionError, Sessions, Wake};
-use super::tables;
-use crate::processes::core::keys::{self, Keys};
-use crate::processes::core::status::{Board, State, Step};
+use super::running::Running;
+use crate::processes::core::keys::Keys;
+use crate::processes::core::status::Board;
 use crate::processes::{lifecycle, network, observation};
 
 /// This process' name as a consumer of topics.
 pub(super) const READER: &str = "signature";
 
-/// Time between two looks whether the processors' topics can be read.
+/// Time between two looks whether the processors' topics can be read and signings move.
 const PROBE: Duration = Duration::from_secs(5);
 
 /// What this process is given.
@@ -89,10 +83,10 @@ pub enum Error {
 
 /// The process; see the module.
 pub struct Actor {
-    settings: Settings,
-    keys: Keys,
-    incarnation: Incarnation,
-    surroundings: Surroundings,
+    pub(super) settings: Settings,
+    pub(super) keys: Keys,
+    pub(super) incarnation: Incarnation,
+    pub(super) surroundings: Surroundings,
 }
 
 /// The process and its verbs.
@@ -126,185 +120,41 @@ impl Actor {
         let mut probe = tokio::time::interval(PROBE);
         probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = probe.tick() => running.probe_topics(&intake).await,
-                read = intake.next() => running.handle_read(read?).await?,
+            let first = tokio::select! {
+                () = running.alarms.next() => {
+                    running.handle_alarms().await?;
+                    continue;
+                }
+                _ = probe.tick() => {
+                    running.handle_probe(&intake).await?;
+                    continue;
+                }
+                read = intake.next() => Item::Read(read?),
                 inbound = running.surroundings.inbound.recv() => match inbound {
-                    Some(inbound) => running.handle_inbound(inbound).await?,
+                    Some(inbound) => Item::Inbound(inbound),
                     None => return Err(Error::Ended("network")),
                 },
-            }
+            };
+            let items = at_hand(first, &mut intake, &mut running.surroundings.inbound);
+            running.handle(items).await?;
         }
     }
 }
 
-/// The process while it runs; what it does with each input is in `handlers.rs`.
-pub(super) struct Running {
-    pub(super) settings: Settings,
-    pub(super) surroundings: Surroundings,
-    pub(super) conversations: BTreeMap<Coin, Conversation>,
-    pub(super) sessions: Sessions,
-    pub(super) incarnation: Incarnation,
-    pub(super) feed: Feed,
-    pub(super) serai_topic: String,
-    /// Highest finalized Serai block seen since the start.
-    pub(super) height: BlockNumber,
-    /// One batch per peer that speaks of a session not read from Serai yet.
-    pub(super) parked: BTreeMap<ValidatorKey, network::Inbound>,
-}
-
-impl Running {
-    async fn start(actor: Actor, genesis: BlockHash) -> Result<(Self, Intake), Error> {
-        let Actor { settings, keys, incarnation, surroundings } = actor;
-        let Keys { validator, processors, .. } = keys;
-        let serai_topic = Topic::Serai.full_name(&settings.name);
-        let mut conversations = BTreeMap::new();
-        for (coin, own) in processors {
-            if settings.coins.contains(&coin) {
-                let mut conversation = Conversation::new(&settings.name, coin, own, incarnation);
-                conversation.processor = match settings.pinned.get(&coin) {
-                    Some(pinned) => Some(*pinned),
-                    None => surroundings.database.read(|c| keys::trusted(c, coin))?,
-                };
-                conversations.insert(coin, conversation);
-            }
+/// What waits already beside the first: one transaction for all of it.
+fn at_hand(
+    first: Item,
+    intake: &mut Intake,
+    inbound: &mut mpsc::Receiver<network::Inbound>,
+) -> Vec<Item> {
+    let mut items = vec![first];
+    while items.len() < AT_ONCE {
+        let before = items.len();
+        items.extend(inbound.try_recv().ok().map(Item::Inbound));
+        items.extend(intake.at_hand().map(Item::Read));
+        if items.len() == before {
+            break;
         }
-        let mut sessions = Sessions::new(
-            genesis,
-            validator,
-            incarnation,
-            serai_topic.clone(),
-            settings.attempt_blocks,
-        );
-        let losses = sessions.resume(&surroundings.database)?;
-        let intake = Intake::new(
-            Arc::clone(&surroundings.bus),
-            surroundings.database.clone(),
-            surroundings.board.clone(),
-            conversations
-                .values()
-                .map(|conversation| conversation.topic.clone())
-                .chain([serai_topic.clone()]),
-            READER,
-            settings.offset_reset,
-        );
-        let feed = Feed::new(&settings.name, incarnation);
-        let (height, parked) = (BlockNumber::default(), BTreeMap::new());
-        let mut running = Self {
-            settings,
-            surroundings,
-            conversations,
-            sessions,
-            incarnation,
-            feed,
-            serai_topic,
-            height,
-            parked,
-        };
-        running.announce(losses).await?;
-        Ok((running, intake))
     }
-
-    /// SEED, signature process start-up: publish the public keys; and what a restart must tell the
-    /// sessions.
-    async fn announce(&mut self, losses: Vec<(SessionId, Input)>) -> Result<(), Error> {
-        let database = self.surroundings.database.clone();
-        let mut wake = Wake::default();
-        database.transaction(|transaction| {
-            for conversation in self.conversations.values() {
-                conversation.announce(transaction).map_err(SessionError::from)?;
-                wake.conversations.push(conversation.coin);
-            }
-            for (id, input) in losses {
-                if let SessionId::Keygen(set) = id
-                    && let Some(conversation) = self.conversations.get(&set.coin)
-                {
-                    self.sessions.apply(transaction, id, conversation, input, &mut wake)?;
-                }
-            }
-            Ok::<_, Error>(())
-        })?;
-        let board = self.surroundings.board.clone();
-        for known in database.read(|c| Ok(tables::sets(c)))?? {
-            board.set(Step::ReadValidators(known.set.coin), State::Ok);
-            board.set(Step::GenesisVault(known.set.coin), generating(known.set));
-            wake.members.extend(known.members);
-        }
-        for vault in database.read(|c| Ok(tables::vaults(c)))?? {
-            board.set(Step::GenesisVault(vault.set.coin), State::Ok);
-        }
-        self.wake(wake).await?;
-        for conversation in self.conversations.values() {
-            let coin = conversation.coin;
-            board.set(Step::PublishKeys(coin), State::Ok);
-            board.set(
-                Step::LearnProcessorKey(coin),
-                match conversation.processor {
-                    Some(_) => State::Ok,
-                    None => State::Waiting(format!(
-                        "the {coin} processor has not announced its key on {}",
-                        conversation.topic
-                    )),
-                },
-            );
-        }
-        Ok(())
-    }
-
-    /// After the commit: what it stored goes out.
-    pub(super) async fn wake(&self, wake: Wake) -> Result<(), Error> {
-        let topics = wake
-            .conversations
-            .iter()
-            .map(|coin| Topic::Chain(*coin))
-            .chain(wake.serai.then_some(Topic::Serai))
-            .chain(wake.public.then_some(Topic::Public))
-            .chain(wake.dead_letter.then_some(Topic::DeadLetter));
-        for topic in topics {
-            if let Some(waker) = self.surroundings.wakers.get(&topic) {
-                waker.wake();
-            }
-        }
-        if !wake.members.is_empty() {
-            self.meet(&wake.members).await?;
-        }
-        if wake.network {
-            self.surroundings.network.wake();
-        }
-        Ok(())
-    }
-
-    /// Asks the network to connect to the members of a set (SEED, "Retrieve/Test Connect
-    /// Validators"). Addresses in `[network]` come before the chain's.
-    async fn meet(&self, members: &[SetMember]) -> Result<(), Error> {
-        let configured = &self.settings.members;
-        let peers = members.iter().map(|member| {
-            let known = configured.iter().find(|peer| peer.validator == member.validator);
-            known.cloned().unwrap_or_else(|| network::Peer {
-                validator: member.validator,
-                name: None,
-                addresses: member.addresses.iter().filter_map(|text| text.parse().ok()).collect(),
-            })
-        });
-        // One unusable entry must not keep the others away.
-        for peer in peers {
-            let validator = peer.validator;
-            match self.surroundings.network.connect(vec![peer]).await {
-                Ok(()) => {}
-                Err(network::ConnectError::Stopped) => return Err(Error::Ended("network")),
-                Err(error) => {
-                    let reason = error.to_string();
-                    tracing::warn!(%validator, reason, "validator cannot be connected with");
-                    let name = format!("address of {validator}");
-                    self.surroundings.board.report(READER, name, State::Failed(reason));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// State of a coin's vault while its keys are made.
-pub(super) fn generating(set: ValidatorSet) -> State {
-    State::Waiting(format!("keys of {set} are being generated; see `explain keygen/{set}`"))
+    items
 }

@@ -6,11 +6,12 @@ use serai_bus::sealing::{open, seal};
 use serai_bus::{SealError, SecretKey, exchange};
 use serai_messages::control::{Heartbeat, KeyAnnouncement};
 use serai_messages::{
-    Coin, Endpoint, Incarnation, IntentId, Name, ProcessorKey, Record, Sequence, Topic, VERSION,
-    decode, encode, keygen,
+    Coin, Endpoint, Incarnation, IntentId, Name, ProcessorKey, Record, Sequence, SessionId, Topic,
+    VERSION, decode, encode, keygen, signing, vault,
 };
 
-/// What a processor said.
+/// What a processor said. The family is the first part of the record's type (`keygen.shares`,
+/// `signing.ready`, `vault.holdings`) and chooses the decoder.
 #[derive(Debug)]
 pub enum Incoming {
     /// Its public key, in the clear.
@@ -19,6 +20,94 @@ pub enum Incoming {
     Heartbeat(Heartbeat),
     /// About key generation.
     Keygen(keygen::ProcessorMessage),
+    /// About signing.
+    Signing(signing::ProcessorMessage),
+    /// Of vaults: what it sees on the external chain.
+    Vault(vault::ProcessorMessage),
+}
+
+impl Incoming {
+    fn decode(kind: &str, body: &[u8]) -> Result<Self, Unreadable> {
+        let family = kind.split_once('.').map_or(kind, |(family, _)| family);
+        let incoming = match family {
+            "control" if kind == "control.heartbeat" => Incoming::Heartbeat(decode(body)?),
+            "keygen" => Incoming::Keygen(decode(body)?),
+            "signing" => Incoming::Signing(decode(body)?),
+            "vault" => Incoming::Vault(decode(body)?),
+            _ => return Err(Unreadable::Kind(kind.to_owned())),
+        };
+        let found = match &incoming {
+            Incoming::Signing(message) => message.kind(),
+            Incoming::Vault(message) => message.kind(),
+            Incoming::Key(_) | Incoming::Heartbeat(_) | Incoming::Keygen(_) => return Ok(incoming),
+        };
+        if found == kind {
+            return Ok(incoming);
+        }
+        Err(Unreadable::OtherKind { kind: kind.to_owned(), found })
+    }
+
+    /// The coin that it is about; none of a heartbeat.
+    fn coin(&self) -> Option<Coin> {
+        match self {
+            Incoming::Key(announcement) => Some(announcement.coin),
+            Incoming::Heartbeat(_) => None,
+            Incoming::Keygen(message) => Some(message.id().set.coin),
+            Incoming::Signing(message) => Some(message.id().set.coin),
+            Incoming::Vault(message) => Some(message.coin()),
+        }
+    }
+}
+
+/// What a processor is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Outgoing<'a> {
+    /// About key generation.
+    Keygen(&'a keygen::CoordinatorMessage),
+    /// About signing.
+    Signing(&'a signing::CoordinatorMessage),
+    /// Of vaults: Serai's finalized events.
+    Vault(&'a vault::CoordinatorMessage),
+}
+
+impl Outgoing<'_> {
+    /// Record type.
+    fn kind(self) -> &'static str {
+        match self {
+            Outgoing::Keygen(message) => message.kind(),
+            Outgoing::Signing(message) => message.kind(),
+            Outgoing::Vault(message) => message.kind(),
+        }
+    }
+
+    /// Intent id: the same whenever this is sent again. One thing is asked for a preprocess many
+    /// times: there the place in the conversation tells one time from another.
+    fn intent(self, place: (Incarnation, Sequence)) -> String {
+        match self {
+            Outgoing::Keygen(message) => message.intent(),
+            Outgoing::Signing(message) => {
+                format!("{}/{}/{}-{}", message.id(), message.kind(), place.0, place.1)
+            }
+            Outgoing::Vault(message) => message.intent(),
+        }
+    }
+
+    /// The session that this belongs to; empty where none.
+    fn session(self) -> String {
+        match self {
+            Outgoing::Keygen(message) => SessionId::Keygen(message.set()).to_string(),
+            Outgoing::Signing(message) => SessionId::Signing(message.id()).to_string(),
+            Outgoing::Vault(_) => String::new(),
+        }
+    }
+
+    fn body(self) -> Vec<u8> {
+        match self {
+            Outgoing::Keygen(message) => encode(message),
+            Outgoing::Signing(message) => encode(message),
+            Outgoing::Vault(message) => encode(message),
+        }
+    }
 }
 
 /// Why a record of the processor could not be read; goes to the dead letter.
@@ -42,6 +131,14 @@ pub enum Unreadable {
     /// No such type.
     #[error("unknown record type {0:?}")]
     Kind(String),
+    /// The body is of another type.
+    #[error("record of type {kind:?} holds a {found}")]
+    OtherKind {
+        /// The record's type.
+        kind: String,
+        /// The body's.
+        found: &'static str,
+    },
     /// Another coin's.
     #[error("message is about {found}, the topic is of {expected}")]
     Coin {
@@ -119,13 +216,13 @@ impl Conversation {
     pub fn send(
         &self,
         transaction: &Transaction<'_>,
-        message: &keygen::CoordinatorMessage,
+        message: Outgoing<'_>,
     ) -> Result<(), SendError> {
         let processor = self.processor.ok_or(SendError::UnknownKey(self.coin))?;
         let sequence = self.next_sequence(transaction)?;
-        let id = IntentId::new(message.intent())?;
-        let session = format!("keygen/{}", message.set());
-        let mut record = self.record(id, message.kind(), session, sequence, encode(message));
+        let id = IntentId::new(message.intent((self.incarnation, sequence)))?;
+        let (kind, session, body) = (message.kind(), message.session(), message.body());
+        let mut record = self.record(id, kind, session, sequence, body);
         seal(&mut record, &self.own, &processor, &mut OsRng)
             .map_err(|source| SendError::Seal { coin: self.coin, source })?;
         exchange::enqueue(transaction, &self.topic, &record)?;
@@ -150,15 +247,9 @@ impl Conversation {
         }
         let processor = self.processor.ok_or(Unreadable::UnknownKey)?;
         let body = open(record, &self.own, &processor)?;
-        if record.kind == "control.heartbeat" {
-            return Ok(Incoming::Heartbeat(decode(&body)?));
-        }
-        if record.kind.starts_with("keygen.") {
-            let message: keygen::ProcessorMessage = decode(&body)?;
-            self.check_coin(message.id().set.coin)?;
-            return Ok(Incoming::Keygen(message));
-        }
-        Err(Unreadable::Kind(record.kind.clone()))
+        let incoming = Incoming::decode(&record.kind, &body)?;
+        incoming.coin().map_or(Ok(()), |found| self.check_coin(found))?;
+        Ok(incoming)
     }
 
     fn check_coin(&self, found: Coin) -> Result<(), Unreadable> {

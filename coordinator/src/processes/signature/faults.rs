@@ -2,6 +2,7 @@
 //! `faults` alone, which no program that is shipped turns on.
 
 use serai_messages::keygen::{PeerMessage, Round};
+use serai_messages::signing::{self, CoordinatorMessage};
 use serai_messages::{Body, SignedStatement, ValidatorKey};
 use serai_protocol::keygen::Parameters;
 
@@ -17,6 +18,10 @@ pub enum Misbehaviour {
     Equivocate,
     /// `lie`: reports other commitments of the first other member than it received.
     Lie,
+    /// `no-aggregate`: opens signing sessions and makes no signature of their shares.
+    NoAggregate,
+    /// `other-content`: speaks to others of signing other content than it does.
+    OtherContent,
 }
 
 impl Misbehaviour {
@@ -25,8 +30,13 @@ impl Misbehaviour {
         match std::env::var(VARIABLE).as_deref() {
             Ok("equivocate") => Self::Equivocate,
             Ok("lie") => Self::Lie,
+            Ok("no-aggregate") => Self::NoAggregate,
+            Ok("other-content") => Self::OtherContent,
             Ok(other) => {
-                tracing::error!(other, "{VARIABLE} knows equivocate and lie");
+                tracing::error!(
+                    other,
+                    "{VARIABLE} knows equivocate, lie, no-aggregate and other-content"
+                );
                 Self::None
             }
             Err(_) => Self::None,
@@ -67,5 +77,28 @@ impl Misbehaviour {
             return Some(message);
         }
         None
+    }
+
+    /// Whether the processor is not asked this.
+    pub fn withholds(self, message: &CoordinatorMessage) -> bool {
+        self == Self::NoAggregate && matches!(message, CoordinatorMessage::Aggregate { .. })
+    }
+
+    /// What is said of a signing instead of the statement, if anything else.
+    pub fn other_content(self, statement: &SignedStatement) -> Option<signing::PeerMessage> {
+        if self != Self::OtherContent {
+            return None;
+        }
+        let Body::Signing(message) = &statement.statement.body else { return None };
+        let mut message = message.clone();
+        match &mut message {
+            signing::PeerMessage::Request { digest, .. }
+            | signing::PeerMessage::Preprocess { digest, .. }
+            | signing::PeerMessage::Open { digest, .. }
+            | signing::PeerMessage::Signed { digest, .. }
+            | signing::PeerMessage::Differs { digest, .. } => digest.reverse(),
+            signing::PeerMessage::Share { .. } | signing::PeerMessage::Accusation { .. } => {}
+        }
+        Some(message)
     }
 }

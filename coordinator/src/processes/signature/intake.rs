@@ -65,6 +65,11 @@ impl Intake {
         !self.stopped.lock().unwrap_or_else(PoisonError::into_inner).contains(topic)
     }
 
+    /// A record that was read already, if there is one.
+    pub fn at_hand(&mut self) -> Option<Read> {
+        self.reads.try_recv().ok()
+    }
+
     /// The next record of any topic. Cancel safe.
     ///
     /// # Errors

@@ -15,7 +15,8 @@ impl Mailbox {
         Self(database)
     }
 
-    /// Every session: id, kind, coin, attempt, stage, what it waits for, faults, start, end.
+    /// Every key generation, every signing under way and the newest that have ended: id, kind, coin,
+    /// stage, what it waits for, faults, start, end.
     ///
     /// # Errors
     /// The database's.
@@ -32,7 +33,15 @@ impl Mailbox {
         answers::explain(&self.0, id)
     }
 
-    /// Every vault: set, both keys, state, block of its `KeyGen`.
+    /// How many signings run, are held, are done; which coins' processors cannot go on, and why.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn signings(&self) -> Result<Value, DatabaseError> {
+        answers::signings(&self.0)
+    }
+
+    /// Every vault: set, both keys, state, block of its `KeyGen`, who holds no share of it.
     ///
     /// # Errors
     /// The database's.

@@ -16,23 +16,40 @@ use subxt_signer::sr25519::Keypair;
 use super::submission::{key_pair, members, signed};
 use super::world::World;
 
-/// A batch of one transfer to `to`, signed by the vault.
-pub fn batch(vault: &Signer, id: u32, to: [u8; 32], amount: u64) -> Vec<u8> {
-    let transfer = InInstructionWithBalance {
+/// A transfer to `to`.
+pub fn transfer(to: [u8; 32], amount: u64) -> InInstructionWithBalance {
+    InInstructionWithBalance {
         instruction: InInstruction::Transfer(to.into()),
         balance: ExternalBalance { coin: ExternalCoin::Bitcoin, amount: Amount(amount) },
-    };
+    }
+}
+
+/// A batch of Bitcoin, signed by the vault.
+pub fn signed_batch(
+    vault: &Signer,
+    id: u32,
+    instructions: Vec<InInstructionWithBalance>,
+) -> SignedBatch {
     let batch = Batch {
         network: ExternalNetworkId::Bitcoin,
         id,
         block: BlockHash([id as u8; 32]),
-        instructions: vec![transfer],
+        instructions,
     };
     let mut rng = ChaCha20Rng::seed_from_u64(u64::from(id));
     let signature = vault.sign(SUBSTRATE_CONTEXT, &batch.message(), &mut rng);
-    let batch = SignedBatch { batch, signature: signature.into() };
+    SignedBatch { batch, signature: signature.into() }
+}
+
+/// The extrinsic that executes a batch.
+pub fn extrinsic(batch: SignedBatch) -> Vec<u8> {
     let call = RuntimeCall::InInstructions(in_instructions::Call::execute_batch { batch });
     parity_scale_codec::Encode::encode(&UncheckedExtrinsic::new_bare(call))
+}
+
+/// The extrinsic of a batch of one transfer to `to`.
+pub fn batch(vault: &Signer, id: u32, to: [u8; 32], amount: u64) -> Vec<u8> {
+    extrinsic(signed_batch(vault, id, vec![transfer(to, amount)]))
 }
 
 #[tokio::test(flavor = "multi_thread")]

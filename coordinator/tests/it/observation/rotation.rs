@@ -11,12 +11,12 @@ use super::instructions::batch;
 use super::submission::{key_pair, members, signed};
 use super::world::{Running, World};
 
-fn btc(session: u32) -> ValidatorSet {
+pub fn btc(session: u32) -> ValidatorSet {
     ValidatorSet { coin: Coin::Btc, session: Session(session) }
 }
 
 /// Gives a set the keys of `vault`.
-async fn give_keys(world: &World, process: &Running, set: ValidatorSet, vault: &Signer) {
+pub async fn give_keys(world: &World, process: &Running, set: ValidatorSet, vault: &Signer) {
     let members = members(process, set).await;
     world.publish(process, &signed(world, set, key_pair(vault.public()), &members));
     process.until("submitted", |_| !world.chain.pending_extrinsics().is_empty()).await;
@@ -26,7 +26,7 @@ async fn give_keys(world: &World, process: &Running, set: ValidatorSet, vault: &
 }
 
 /// A batch in a block of its own.
-fn execute(world: &World, vault: &Signer, id: u32) {
+pub fn execute(world: &World, vault: &Signer, id: u32) {
     let authored = world.chain.author(vec![batch(vault, id, [3; 32], 1)]).unwrap();
     for result in authored.results {
         result.unwrap().unwrap();

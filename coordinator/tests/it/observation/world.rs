@@ -6,13 +6,17 @@ use std::time::Duration;
 use serai_bus::{
     Bus, Database, Publisher, Settings as BusSettings, Start, Waker, connect, exchange,
 };
+use serai_coordinator::processes::core::config::ShortfallAction;
+use serai_coordinator::processes::core::status::Board;
+use serai_coordinator::processes::observation::tables::SubmissionState;
 use serai_coordinator::processes::observation::{
-    self, Error, Mailbox, Profile, Settings, Status, enqueue, tables,
+    self, Error, Mailbox, Profile, Settings, Status, Wakers, enqueue, tables,
 };
 use serai_devchain::{Chain, Finality, Genesis, RpcServer};
 use serai_messages::observation::Event;
 use serai_messages::{Coin, Incarnation, Name, decode};
 use serai_sr25519::Signer;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +32,9 @@ pub struct World {
     pub database: Database,
     pub signers: Vec<Signer>,
     pub chains: Vec<Coin>,
+    /// Where the process says how it stands.
+    pub board: Board,
+    pub on_shortfall: ShortfallAction,
     _folder: tempfile::TempDir,
 }
 
@@ -46,7 +53,8 @@ impl World {
         let migrations = [exchange::MIGRATION, tables::MIGRATION];
         let database = Database::open(&folder.path().join("state.sqlite"), &migrations).unwrap();
         let chains = Coin::ALL.to_vec();
-        Self { chain, bus, database, signers, chains, _folder: folder }
+        let (board, on_shortfall) = (Board::default(), ShortfallAction::Report);
+        Self { chain, bus, database, signers, chains, board, on_shortfall, _folder: folder }
     }
 
     /// Serves the chain on a port of the system's choice.
@@ -66,6 +74,8 @@ impl World {
         settings.backoff_min = Duration::from_millis(10);
         settings.backoff_max = Duration::from_millis(50);
         settings.submission_backoff_max = settings.backoff_max;
+        settings.board = self.board.clone();
+        settings.on_shortfall = self.on_shortfall;
         self.run(settings)
     }
 
@@ -78,8 +88,9 @@ impl World {
             &name,
             self.bus.clone(),
             self.database.clone(),
-            waker.clone(),
-        );
+            Wakers { serai: waker.clone(), public: Waker::default() },
+        )
+        .unwrap();
         let shutdown = CancellationToken::new();
         let process = tokio::spawn(actor.run(shutdown.clone()));
         let publisher = tokio::spawn(async move { publisher.run().await.unwrap() });
@@ -122,6 +133,30 @@ impl World {
             events.push(event);
         }
         events
+    }
+
+    /// What the public is told, in order: nobody takes it from the outbox here.
+    pub fn told(&self) -> Vec<Value> {
+        let rows = self.database.read(|c| exchange::pending(c, "alice-public", 1_000)).unwrap();
+        rows.iter().map(|row| serde_json::from_slice(&row.record.body).unwrap()).collect()
+    }
+
+    /// The ids of what the public is told of these types.
+    pub fn told_ids(&self, kinds: &[&str]) -> Vec<String> {
+        let told =
+            self.told().into_iter().filter(|event| kinds.iter().any(|k| event["type"] == *k));
+        told.map(|event| event["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Submissions that are settled.
+    pub fn done(&self) -> Vec<String> {
+        let done = self.database.read(|c| tables::submissions(c, SubmissionState::Done, 100));
+        done.unwrap().into_iter().map(|submission| submission.event.intent()).collect()
+    }
+
+    /// Transactions that wait for a block.
+    pub fn pending(&self) -> usize {
+        self.chain.pending_extrinsics().len()
     }
 
     /// Numbers of the blocks that were announced one by one.

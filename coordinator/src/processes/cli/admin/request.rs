@@ -24,6 +24,12 @@ pub enum Request {
     },
     /// The other validators.
     Peers,
+    /// Batches of instructions.
+    Batches,
+    /// Payments out.
+    Payments,
+    /// Whether the vaults hold what Serai owes.
+    Solvency,
     /// The topics and their readers.
     Topics,
     /// Lets the readers of a changed topic go on.
@@ -50,6 +56,9 @@ impl Request {
             Request::Sessions => "sessions",
             Request::Explain { .. } => "explain",
             Request::Peers => "peers",
+            Request::Batches => "batches",
+            Request::Payments => "payments",
+            Request::Solvency => "solvency",
             Request::Topics => "topics",
             Request::ResumeTopic { .. } => "topics resume",
             Request::AcceptKey { .. } => "keys accept",
@@ -69,6 +78,9 @@ pub async fn answer(answers: &dyn Answers, request: &Request) -> Result<Value, A
             Request::Sessions => answers.sessions().await,
             Request::Explain { id } => answers.explain(id.as_deref()).await,
             Request::Peers => answers.peers().await,
+            Request::Batches => answers.batches().await,
+            Request::Payments => answers.payments().await,
+            Request::Solvency => answers.solvency().await,
             Request::Topics => answers.topics().await,
             Request::ResumeTopic { topic } => answers.resume_topic(topic).await,
             Request::AcceptKey { coin, key } => answers.accept_key(*coin, *key).await,

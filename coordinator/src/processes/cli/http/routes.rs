@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request as HttpRequest, State};
+use axum::extract::{Query, Request as HttpRequest, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse, Response};
@@ -47,7 +47,11 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/status", api(Request::Status))
         .route("/api/v1/vaults", api(Request::Vaults))
         .route("/api/v1/sessions", api(Request::Sessions))
+        .route("/api/v1/explain", get(explain))
         .route("/api/v1/peers", api(Request::Peers))
+        .route("/api/v1/batches", api(Request::Batches))
+        .route("/api/v1/payments", api(Request::Payments))
+        .route("/api/v1/solvency", api(Request::Solvency))
         .layer(from_fn_with_state(shared.clone(), same_host))
         .layer(map_response(guard))
         .with_state(shared)
@@ -75,6 +79,16 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+/// What `explain` is asked about.
+#[derive(Debug, serde::Deserialize)]
+struct About {
+    id: Option<String>,
+}
+
+async fn explain(State(shared): State<Arc<Shared>>, Query(about): Query<About>) -> Response {
+    api(shared, Request::Explain { id: about.id }).await
 }
 
 async fn api(shared: Arc<Shared>, request: Request) -> Response {
@@ -146,9 +160,13 @@ mod tests {
         assert_eq!(
             paths,
             [
+                "/api/v1/batches",
+                "/api/v1/explain",
                 "/api/v1/openapi.json",
+                "/api/v1/payments",
                 "/api/v1/peers",
                 "/api/v1/sessions",
+                "/api/v1/solvency",
                 "/api/v1/status",
                 "/api/v1/vaults",
                 "/health",

@@ -260,10 +260,6 @@ impl Loader {
     }
 
     pub(super) fn solvency(&mut self) -> Option<Solvency> {
-        if self.reader.has("solvency") {
-            self.notices
-                .push("[solvency] is read, but has no effect until vaults hold coins".to_owned());
-        }
         Some(Solvency {
             on_shortfall: self.reader.or("solvency.on_shortfall", ShortfallAction::Report),
         })

@@ -240,7 +240,7 @@ pub struct Http {
     pub listen: Option<SocketAddr>,
 }
 
-/// `[solvency]`. Read and checked; it has an effect once vaults hold coins.
+/// `[solvency]`.
 #[derive(Clone, Debug)]
 pub struct Solvency {
     /// What follows when a vault holds less than it owes.

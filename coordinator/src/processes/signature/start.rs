@@ -1,0 +1,136 @@
+//! The start: conversations, sessions from their logs, and what a restart must tell them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serai_messages::{BlockHash, BlockNumber, Topic, ValidatorSet};
+use serai_protocol::keygen::Input;
+
+use super::actor::{Actor, Error, READER};
+use super::clock::Alarms;
+use super::conversation::Conversation;
+use super::error::SessionError;
+use super::intake::Intake;
+use super::keygens::Keygens;
+use super::public::Feed;
+use super::relay::show_halt;
+use super::running::Running;
+use super::signings::Signings;
+use super::speaker::Speaker;
+use super::tables;
+use crate::processes::core::keys::{self, Keys};
+use crate::processes::core::status::{State, Step};
+
+impl Running {
+    /// Makes the process from what is stored.
+    pub(super) async fn start(actor: Actor, genesis: BlockHash) -> Result<(Self, Intake), Error> {
+        let Actor { settings, keys, incarnation, surroundings } = actor;
+        let Keys { validator, processors, .. } = keys;
+        let serai_topic = Topic::Serai.full_name(&settings.name);
+        let mut conversations = BTreeMap::new();
+        for (coin, own) in processors {
+            if settings.coins.contains(&coin) {
+                let mut conversation = Conversation::new(&settings.name, coin, own, incarnation);
+                conversation.processor = match settings.pinned.get(&coin) {
+                    Some(pinned) => Some(*pinned),
+                    None => surroundings.database.read(|c| keys::trusted(c, coin))?,
+                };
+                conversations.insert(coin, conversation);
+            }
+        }
+        let speaker = Speaker::new(genesis, validator, incarnation, serai_topic.clone());
+        let speaker = Arc::new(speaker);
+        let feed = Feed::new(&settings.name, incarnation);
+        let mut keygens = Keygens::new(Arc::clone(&speaker), settings.attempt_blocks);
+        let losses = keygens.resume(&surroundings.database)?;
+        let mut signings = Signings::new(Arc::clone(&speaker), feed.clone());
+        let mut alarms = Alarms::default();
+        for (id, delay_ms, timer) in signings.resume(&surroundings.database)? {
+            alarms.arm(id, delay_ms, timer);
+        }
+        let intake = Intake::new(
+            Arc::clone(&surroundings.bus),
+            surroundings.database.clone(),
+            surroundings.board.clone(),
+            conversations
+                .values()
+                .map(|conversation| conversation.topic.clone())
+                .chain([serai_topic.clone()]),
+            READER,
+            settings.offset_reset,
+        );
+        let (height, parked) = (BlockNumber::default(), BTreeMap::new());
+        let mut running = Self {
+            settings,
+            surroundings,
+            conversations,
+            speaker,
+            keygens,
+            signings,
+            alarms,
+            incarnation,
+            feed,
+            serai_topic,
+            height,
+            parked,
+        };
+        running.announce(losses).await?;
+        Ok((running, intake))
+    }
+
+    /// SEED, signature process start-up: publish the public keys; and what a restart must tell the
+    /// sessions.
+    async fn announce(&mut self, losses: Vec<(ValidatorSet, Input)>) -> Result<(), Error> {
+        let database = self.surroundings.database.clone();
+        let known = database.read(|c| Ok(tables::sets(c)))??;
+        let members: Vec<_> = known.iter().flat_map(|known| known.members.clone()).collect();
+        self.commit(|this, transaction, wake| {
+            let coins: Vec<_> = this.conversations.keys().copied().collect();
+            for conversation in this.conversations.values() {
+                conversation.announce(transaction).map_err(SessionError::from)?;
+                wake.conversations.insert(conversation.coin);
+            }
+            for (set, input) in losses {
+                this.apply(transaction, set, input, wake)?;
+            }
+            // The key may have become known while this program was down.
+            for coin in coins {
+                this.relay_kept(transaction, coin, wake)?;
+            }
+            wake.members.extend(members);
+            Ok(())
+        })
+        .await?;
+        let board = self.surroundings.board.clone();
+        for known in known {
+            board.set(Step::ReadValidators(known.set.coin), State::Ok);
+            board.set(Step::GenesisVault(known.set.coin), generating(known.set));
+        }
+        for vault in database.read(|c| Ok(tables::vaults(c)))?? {
+            board.set(Step::GenesisVault(vault.set.coin), State::Ok);
+        }
+        for conversation in self.conversations.values() {
+            let coin = conversation.coin;
+            board.set(Step::PublishKeys(coin), State::Ok);
+            if let Some(reason) = database.read(|c| tables::halt(c, coin))? {
+                show_halt(&board, coin, Some(&reason));
+            }
+            board.set(
+                Step::LearnProcessorKey(coin),
+                match conversation.processor {
+                    Some(_) => State::Ok,
+                    None => State::Waiting(format!(
+                        "the {coin} processor has not announced its key on {}",
+                        conversation.topic
+                    )),
+                },
+            );
+        }
+        Ok(())
+    }
+}
+
+/// State of a coin's vault while its keys are made.
+pub(super) fn generating(set: ValidatorSet) -> State {
+    State::Waiting(format!("keys of {set} are being generated; see `explain keygen/{set}`"))
+}

@@ -1,0 +1,5 @@
+//! Coordinators with real stores; the test is their network, their processors and their clock.
+
+mod relay;
+mod signing;
+mod world;
