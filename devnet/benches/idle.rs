@@ -20,7 +20,10 @@ fn main() {
 }
 
 async fn idle(period: Duration) {
-    let network = Network::start(Settings::new(4, &Coin::ALL)).await;
+    let mut settings = Settings::new(4, &Coin::ALL);
+    // Ethereum's pace: of a real network's blocks it is the fastest.
+    settings.external_ms = 12_000;
+    let network = Network::start(settings).await;
     for coin in Coin::ALL {
         network.keys(ValidatorSet { coin, session: Session(0) }).await;
     }

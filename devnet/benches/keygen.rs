@@ -44,7 +44,9 @@ fn main() {
 /// A network whose first set has its keys elects the same members again; measured from the sight of
 /// the new set's block to that of the last processor's key pair.
 async fn rotation(n: u16) -> Duration {
-    let settings = Settings::new(n.into(), &[COIN]).with_block_ms(300);
+    let mut settings = Settings::new(n.into(), &[COIN]).with_block_ms(300);
+    // No batch is signed meanwhile.
+    settings.external_ms = 600_000;
     let network = Network::start(settings).await;
     network.keys(ValidatorSet { coin: COIN, session: Session(0) }).await;
     let members: Vec<String> = network

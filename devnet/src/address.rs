@@ -68,6 +68,61 @@ pub fn of(coin: Coin, external_key: &[u8]) -> Result<Address, NoAddress> {
     }
 }
 
+/// All addresses at which a vault with this external key holds money, each once: the one that is
+/// given out, and those of its change and of what its predecessor forwards to it.
+///
+/// # Errors
+/// [`NoAddress`] when the bytes are no key of that coin.
+pub fn all(coin: Coin, external_key: &[u8]) -> Result<Vec<String>, NoAddress> {
+    let mut found = vec![of(coin, external_key)?.text];
+    let refuse = |reason| NoAddress { coin, key: hex::encode(external_key), reason };
+    match coin {
+        Coin::Btc => {
+            let key = secp256k1::PublicKey::from_slice(external_key)
+                .map_err(|_| refuse("not 33 bytes of a compressed secp256k1 point"))?;
+            for offset in [BTC_CHANGE, BTC_FORWARD] {
+                let x = with_offset(&key, offset).ok_or_else(|| refuse("has no offset key"))?;
+                found.push(taproot(&x));
+            }
+        }
+        Coin::Eth => {}
+        Coin::Xmr => {
+            let point = external_key
+                .try_into()
+                .ok()
+                .and_then(|spend: [u8; 32]| CompressedEdwardsY(spend).decompress())
+                .ok_or_else(|| refuse("not 32 bytes of an Ed25519 point"))?;
+            found.extend([2, 3].map(|account| monero_subaddress(&point, account)));
+        }
+    }
+    Ok(found)
+}
+
+/// Serai's offset of a Bitcoin vault's key for change.
+const BTC_CHANGE: &str = "b7a361289af929235cce198d1578f5d640b18db5aee4451413e1774f6ab4a63a";
+/// Likewise for what is forwarded to it.
+const BTC_FORWARD: &str = "50d711223c998860abe8199aec98a0064a8df53e084a0d84462739ff35a38583";
+
+/// The x coordinate of `key + offset * G`, the offset raised by one until y is even.
+fn with_offset(key: &secp256k1::PublicKey, offset: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(offset, &mut bytes).ok()?;
+    loop {
+        let scalar = secp256k1::Scalar::from_be_bytes(bytes).ok()?;
+        let (x, parity) =
+            key.add_exp_tweak(secp256k1::SECP256K1, &scalar).ok()?.x_only_public_key();
+        if parity == secp256k1::Parity::Even {
+            return Some(x.serialize());
+        }
+        for byte in bytes.iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                break;
+            }
+        }
+    }
+}
+
 /// The 20 bytes of a key's Ethereum account.
 pub(crate) fn account(key: &secp256k1::PublicKey) -> [u8; 20] {
     let mut account = [0; 20];
@@ -77,7 +132,7 @@ pub(crate) fn account(key: &secp256k1::PublicKey) -> [u8; 20] {
 }
 
 /// EIP-55: a letter is upper case where the hash of the lower-case text has a nibble of 8 or more.
-fn checksummed(account: &[u8; 20]) -> String {
+pub(crate) fn checksummed(account: &[u8; 20]) -> String {
     let lower = hex::encode(account);
     let hash = hex::encode(Keccak256::digest(lower.as_bytes()));
     let cased = lower
@@ -90,7 +145,7 @@ fn checksummed(account: &[u8; 20]) -> String {
 const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 /// BIP-341 output with this x coordinate, as BIP-350 writes it.
-fn taproot(x: &[u8; 32]) -> String {
+pub(crate) fn taproot(x: &[u8; 32]) -> String {
     const WITNESS_VERSION: u8 = 1;
     const PREFIX: &str = "bc";
     let mut data = vec![WITNESS_VERSION];
@@ -132,15 +187,37 @@ fn polymod(values: &[u8]) -> u32 {
     })
 }
 
+/// Featured addresses of Monero's main network.
+pub(crate) const FEATURED_MAINNET: u8 = 70;
+const SUBADDRESS: u8 = 1;
+const GUARANTEED: u8 = 4;
+
 /// Serai's external address of a Monero vault: the view key is the same for all sets.
 fn monero(spend: &EdwardsPoint) -> String {
-    const FEATURED_MAINNET: u8 = 70;
-    const GUARANTEED: u8 = 4;
     let view = EdwardsPoint::mul_base(&view_scalar());
-    let mut bytes = vec![FEATURED_MAINNET];
-    bytes.extend_from_slice(spend.compress().as_bytes());
-    bytes.extend_from_slice(view.compress().as_bytes());
-    bytes.push(GUARANTEED);
+    let keys = [spend.compress().to_bytes(), view.compress().to_bytes()];
+    monero_text(FEATURED_MAINNET, &keys, Some(GUARANTEED))
+}
+
+/// A Monero vault's address of account `account`, index 0: as Monero derives subaddresses.
+fn monero_subaddress(spend: &EdwardsPoint, account: u32) -> String {
+    let view = view_scalar();
+    let hash = Keccak256::new()
+        .chain_update(b"SubAddr\0")
+        .chain_update(view.to_bytes())
+        .chain_update(account.to_le_bytes())
+        .chain_update(0u32.to_le_bytes());
+    let offset = Scalar::from_bytes_mod_order(hash.finalize().into());
+    let spend = spend + EdwardsPoint::mul_base(&offset);
+    let keys = [spend.compress().to_bytes(), (view * spend).compress().to_bytes()];
+    monero_text(FEATURED_MAINNET, &keys, Some(SUBADDRESS | GUARANTEED))
+}
+
+/// A Monero address: network, keys, flags where it is a featured one, checksum.
+pub(crate) fn monero_text(network: u8, keys: &[[u8; 32]; 2], flags: Option<u8>) -> String {
+    let mut bytes = vec![network];
+    bytes.extend_from_slice(keys.as_flattened());
+    bytes.extend(flags);
     let hash = Keccak256::digest(&bytes);
     bytes.extend(hash.iter().take(4));
     base58(&bytes)
@@ -155,10 +232,38 @@ fn view_scalar() -> Scalar {
     Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
 }
 
+const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+/// Letters for so many bytes.
+const LETTERS: [usize; 9] = [0, 2, 3, 5, 6, 7, 9, 10, 11];
+
+/// The spend key in a Monero address's text; none where the checksum is wrong.
+pub(crate) fn monero_spend_key(text: &str) -> Option<[u8; 32]> {
+    let bytes = from_base58(text)?;
+    let (body, checksum) = bytes.split_last_chunk::<4>()?;
+    Keccak256::digest(body).starts_with(checksum).then_some(())?;
+    body.get(1..33)?.try_into().ok()
+}
+
+/// The inverse of [`base58`].
+fn from_base58(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for block in text.as_bytes().chunks(11) {
+        let length = LETTERS.iter().position(|letters| *letters == block.len())?;
+        let mut number = 0u128;
+        for letter in block {
+            let digit = ALPHABET.iter().position(|one| one == letter)?;
+            number = number * 58 + u128::try_from(digit).ok()?;
+        }
+        let big = number.to_be_bytes();
+        let (above, value) = big.split_at(big.len().checked_sub(length)?);
+        above.iter().all(|byte| *byte == 0).then_some(())?;
+        bytes.extend_from_slice(value);
+    }
+    Some(bytes)
+}
+
 /// Monero's base58: blocks of 8 bytes become 11 letters, a shorter last block fewer.
 fn base58(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    const LETTERS: [usize; 9] = [0, 2, 3, 5, 6, 7, 9, 10, 11];
     let mut text = String::new();
     for block in bytes.chunks(8) {
         let mut number = block.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
@@ -204,6 +309,30 @@ mod tests {
             of(Coin::Xmr, spend.as_bytes()).unwrap().text,
             "Cs6igeQZUKb3jkGXBaUCK19GEkqd6h4AfeYK9bfu4JT9eKKSuHdkErPJZCnLTnFVzS9hQNjVXdJi3hUxMwmPrPDk2s51r41mo"
         );
+    }
+
+    /// Serai's vector: the output keys of change and of what is forwarded.
+    #[test]
+    fn bitcoin_addresses_beside_the_external_one() {
+        let key = "02b4e39040c6a7cee8d024b849276d53ea5a33120aaf9a90993dabf1fbe02d3ac5";
+        let addresses = all(Coin::Btc, &hex::decode(key).unwrap()).unwrap();
+        let expected = [
+            &key[2..],
+            "b0b540f81a960a2e8198557a72e85de84f693670e71eefb428ebc49eac841575",
+            "08e5eda745bdeba8caff29db8ccadbd68bcc3aa30b7383fe0639203e2a615547",
+        ]
+        .map(|x| taproot(&hex::decode(x).unwrap().try_into().unwrap()));
+        assert_eq!(addresses, expected);
+    }
+
+    #[test]
+    fn a_monero_address_gives_its_spend_key() {
+        let spend = EdwardsPoint::mul_base(&Scalar::from(5u8));
+        let addresses = all(Coin::Xmr, spend.compress().as_bytes()).unwrap();
+        assert_eq!(addresses.len(), 3);
+        assert_eq!(monero_spend_key(&addresses[0]), Some(spend.compress().to_bytes()));
+        assert_ne!(monero_spend_key(&addresses[1]), monero_spend_key(&addresses[2]));
+        assert_eq!(monero_spend_key(&addresses[0].replace('C', "D")), None);
     }
 
     #[test]

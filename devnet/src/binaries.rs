@@ -24,6 +24,8 @@ pub struct Binaries {
     pub coordinator: PathBuf,
     /// `serai-processor`.
     pub processor: PathBuf,
+    /// `serai-simchain`.
+    pub simulated: PathBuf,
 }
 
 /// Programs that misbehave on demand.
@@ -60,7 +62,8 @@ pub enum BinariesError {
     BuildFailed(std::process::ExitStatus),
 }
 
-const PACKAGES: [&str; 3] = ["serai-devchain", "serai-coordinator", "serai-processor"];
+const PACKAGES: [&str; 4] =
+    ["serai-devchain", "serai-coordinator", "serai-processor", "serai-simchain"];
 
 impl Binaries {
     /// Builds the programs where cargo started this one, then finds them beside it.
@@ -104,11 +107,12 @@ impl Binaries {
             let path = folder.join(name);
             if path.is_file() { Ok(path) } else { Err(BinariesError::Missing { missing: path }) }
         };
-        let [chain, coordinator, processor] = PACKAGES;
+        let [chain, coordinator, processor, simulated] = PACKAGES;
         Ok(Self {
             chain: find(chain)?,
             coordinator: find(coordinator)?,
             processor: find(processor)?,
+            simulated: find(simulated)?,
         })
     }
 }

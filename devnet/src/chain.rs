@@ -1,7 +1,8 @@
 //! The development network seen by a separate client: subxt, straight to the chain.
 //!
 //! # Owns
-//! Reads of the validator sets, their keys, and the events of finalized blocks.
+//! Reads of the validator sets, their keys, balances, and the events of finalized blocks; burns that
+//! ask for payments.
 //!
 //! # Promises
 //! Storage keys come from the chain's own metadata; values and events are decoded here, byte by
@@ -10,10 +11,14 @@
 //! # Limits
 //! Finalized blocks only.
 
+mod money;
+
 use parity_scale_codec::Decode;
 use serai_messages::{BlockHash, BlockNumber, Coin, KeyPair, Session, ValidatorKey, ValidatorSet};
 use subxt::dynamic::Value;
 use subxt::{OnlineClient, SubstrateConfig};
+
+pub use money::{Money, MoneyEvent};
 
 /// Why the chain could not be read.
 #[derive(Debug, thiserror::Error)]

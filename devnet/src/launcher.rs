@@ -20,10 +20,12 @@ use tokio::sync::broadcast;
 use crate::binaries::{Binaries, BinariesError};
 use crate::chain::{ChainError, ChainEvent, SetEvent};
 use crate::cluster::{Cluster, ClusterError, Layout, LayoutError, Notice};
+use crate::external::{ExternalError, amount};
 use crate::follower::Follower;
 use crate::options::{Options, Until};
 use crate::progress::{Progress, describe, describe_start};
-use crate::report::{Report, ReportError, collect};
+use crate::report::{Report, ReportError, Session, collect};
+use crate::tour::{Tour, TourError};
 
 /// Without any change for this long, a goal counts as out of reach.
 pub const STUCK_AFTER: Duration = Duration::from_secs(300);
@@ -37,9 +39,6 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Why the program ends with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// Asked for what this version has not.
-    #[error("payments are not available in this version; use --until vaults")]
-    NoPayments,
     /// Not what the data folder holds.
     #[error("{0}")]
     Contradiction(String),
@@ -55,6 +54,9 @@ pub enum LaunchError {
     /// The chain says what cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// A simulated network.
+    #[error(transparent)]
+    External(#[from] ExternalError),
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -62,9 +64,9 @@ pub enum LaunchError {
     #[error("{0}")]
     Failed(String),
     /// Nothing goes on.
-    #[error("no vault for {missing}: nothing has changed for {after:?}; last seen: {last}")]
+    #[error("still waiting for {missing}: nothing has changed for {after:?}; last seen: {last}")]
     Stuck {
-        /// Coins without a vault.
+        /// What was waited for.
         missing: String,
         /// For how long.
         after: Duration,
@@ -72,7 +74,7 @@ pub enum LaunchError {
         last: String,
     },
     /// Somebody ended it before the goal.
-    #[error("interrupted before the vaults were there")]
+    #[error("interrupted before the goal was reached")]
     Interrupted,
     /// The report cannot be written.
     #[error("cannot write the report to {path}: {source}")]
@@ -92,9 +94,6 @@ pub enum LaunchError {
 /// # Errors
 /// [`LaunchError`], one sentence for a person.
 pub async fn run(options: Options) -> Result<(), LaunchError> {
-    if options.until == Some(Until::Payments) {
-        return Err(LaunchError::NoPayments);
-    }
     let mut signals = Signals::new()?;
     let binaries = tokio::task::spawn_blocking(Binaries::ready)
         .await
@@ -110,10 +109,14 @@ pub async fn run(options: Options) -> Result<(), LaunchError> {
         cluster = starting => cluster?,
         () = signals.recv() => return Err(LaunchError::Interrupted),
     };
-    let mut show = Show::new(&cluster, progress);
-    let result = show.run(&cluster, &options, &mut signals).await;
-    show.progress.event("stopping");
-    drop(show);
+    let result = match Show::new(&cluster, progress) {
+        Ok(mut show) => {
+            let result = show.run(&cluster, &options, &mut signals).await;
+            show.progress.event("stopping");
+            result
+        }
+        Err(error) => Err(error),
+    };
     cluster.stop().await;
     result
 }
@@ -165,6 +168,8 @@ struct Show {
     coins: Vec<Coin>,
     /// Coins with a confirmed vault.
     active: Vec<Coin>,
+    /// Moves money, once all vaults are there.
+    tour: Tour,
     last: String,
     changed: Instant,
     confirmed: Option<Instant>,
@@ -172,19 +177,20 @@ struct Show {
 }
 
 impl Show {
-    fn new(cluster: &Cluster, progress: Progress) -> Self {
+    fn new(cluster: &Cluster, progress: Progress) -> Result<Self, LaunchError> {
         let layout = cluster.layout();
-        Self {
+        Ok(Self {
             progress,
             follower: Follower::new(layout.rpc_url()),
             notices: cluster.notices(),
             coins: layout.settings().coins.clone(),
             active: Vec::new(),
+            tour: Tour::new(layout)?,
             last: "nothing yet".to_owned(),
             changed: Instant::now(),
             confirmed: None,
             reported: false,
-        }
+        })
     }
 
     async fn run(
@@ -233,11 +239,39 @@ impl Show {
         if self.reported {
             return Ok(false);
         }
-        if self.active.len() < self.coins.len() {
+        let vaults = self.active.len() == self.coins.len();
+        if !vaults {
             self.stages(cluster).await;
-            return if options.until.is_some() { self.stuck().map(|()| false) } else { Ok(false) };
+        } else if options.until != Some(Until::Vaults) && !self.tour.done() {
+            self.tour().await?;
+        } else {
+            return self.report(cluster, options).await;
         }
-        self.report(cluster, options).await
+        if options.until.is_some() { self.stuck().map(|()| false) } else { Ok(false) }
+    }
+
+    /// The next step of the money's way in and out.
+    async fn tour(&mut self) -> Result<(), LaunchError> {
+        match self.tour.step().await {
+            Ok(()) => {}
+            Err(TourError::Chain(error @ ChainError::Undecodable { .. })) => {
+                return Err(error.into());
+            }
+            // Its supervisor says so where a chain is down.
+            Err(error) => tracing::debug!(%error, "the tour waits"),
+        }
+        for text in self.tour.news() {
+            self.note(&text);
+            self.progress.event(&text);
+        }
+        for (coin, text, done) in self.tour.stages() {
+            if done {
+                self.progress.done(coin, &text);
+            } else {
+                self.progress.stage(coin, &text);
+            }
+        }
+        Ok(())
     }
 
     fn chain_event(&mut self, cluster: &Cluster, event: &ChainEvent) {
@@ -260,7 +294,7 @@ impl Show {
         self.progress.event(&text);
         if matches!(event.event, SetEvent::Keys(_)) && !self.active.contains(&coin) {
             self.active.push(coin);
-            self.progress.done(coin, &format!("vault of session {session} is active"));
+            self.progress.stage(coin, &format!("vault of session {session} is active"));
         }
     }
 
@@ -295,14 +329,14 @@ impl Show {
             return Ok(());
         }
         let missing = self.coins.iter().filter(|coin| !self.active.contains(coin));
-        Err(LaunchError::Stuck {
-            missing: missing.map(|coin| coin.name()).collect::<Vec<_>>().join(", "),
-            after,
-            last: self.last.clone(),
-        })
+        let mut missing: Vec<String> = missing.map(|coin| format!("the vault of {coin}")).collect();
+        if missing.is_empty() {
+            missing = self.tour.waiting();
+        }
+        Err(LaunchError::Stuck { missing: missing.join(", "), after, last: self.last.clone() })
     }
 
-    /// All keys are on the chain: reads everything back and says what there is.
+    /// The goal is reached: reads everything back and says what there is.
     async fn report(&mut self, cluster: &Cluster, options: &Options) -> Result<bool, LaunchError> {
         let confirmed = *self.confirmed.get_or_insert_with(Instant::now);
         let report = match collect(cluster).await {
@@ -313,6 +347,13 @@ impl Show {
             }
             Err(error) => return Err(error.into()),
         };
+        let unfinished = |session: &&Session| session.end.is_none();
+        if let Some(session) = report.sessions.iter().find(unfinished)
+            && confirmed.elapsed() < REPORT_DEADLINE
+        {
+            tracing::debug!(session.id, "not acknowledged on Serai yet");
+            return Ok(false);
+        }
         self.reported = true;
         if let Some(path) = &options.report {
             let write = |source| LaunchError::Write { path: path.clone(), source };
@@ -325,6 +366,35 @@ impl Show {
         }
         Ok(options.until.is_some())
     }
+}
+
+/// What money did.
+fn moved(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for payment in &report.payments {
+        let Some(transaction) = &payment.transaction else { continue };
+        lines.push(format!("{} payment {}", payment.coin, payment.id));
+        lines.push(format!(
+            "  {} to {} (burned {}, fee {})",
+            amount(payment.coin, transaction.paid),
+            payment.address,
+            amount(payment.coin, payment.amount),
+            amount(payment.coin, transaction.fee)
+        ));
+        lines.push(format!("  transaction    {}", transaction.hash));
+        lines.push(format!("  verified by    {}", transaction.verified_by.join("; ")));
+    }
+    for balance in report.balances.iter().filter(|balance| balance.deposited > 0) {
+        let coin = balance.coin;
+        let [holdings, costs, supply, in_flight, retained] =
+            [balance.holdings, balance.costs, balance.supply, balance.in_flight, balance.retained]
+                .map(|part| amount(coin, part));
+        lines.push(format!(
+            "{coin} vaults hold {holdings}, costs {costs}; Serai owes {supply}, in flight \
+             {in_flight}, retained {retained}"
+        ));
+    }
+    lines
 }
 
 /// What a person wants to know at the end.
@@ -344,6 +414,7 @@ fn summary(cluster: &Cluster, report: &Report, options: &Options) -> Vec<String>
             verified.join(", ")
         ));
     }
+    lines.extend(moved(report));
     lines.push(String::new());
     lines.push("Read back from the chain, the topics and the processors; all agree.".to_owned());
     if let Some(path) = &options.report {
@@ -354,6 +425,10 @@ fn summary(cluster: &Cluster, report: &Report, options: &Options) -> Vec<String>
         return lines;
     }
     lines.push(format!("Chain RPC       {}", layout.rpc_url()));
+    for coin in &layout.settings().coins {
+        let url = layout.external_url(*coin).unwrap_or_default();
+        lines.push(format!("{:<15} {url}", format!("{coin} network")));
+    }
     for name in &layout.settings().validators {
         if let Some(url) = layout.http_url(name) {
             lines.push(format!("{:<15} {url}", name.as_str()));

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //!  serai-devnet ─ Cluster ─┬ serai-devchain
+//!                          ├ serai-simchain (one per coin)
 //!                          └ serai-coordinator (one per validator) ─ serai-processor (one per coin)
 //!       │
-//!       └ Chain (subxt), bus readers ─ progress, report
+//!       └ Chain (subxt), External (HTTP), bus readers ─ tour, progress, report
 //! ```
 //!
 //! # Owns
 //! [`cluster::Cluster`], which starts and keeps the programs, and the separate clients that look at
-//! what they do: [`chain`] reads the chain, [`report`] the chain, the topics and the processors'
-//! folders, [`verify`] checks signatures by unrelated libraries.
+//! what they do: [`chain`] reads the chain, [`external`] the simulated networks, [`report`] both, the
+//! topics and the processors' folders, [`verify`] checks signatures by unrelated libraries. [`tour`] is
+//! the user who moves money in and out.
 //!
 //! # Promises
 //! What is reported was read back from chain, topics and processors, never taken from a
@@ -23,9 +25,12 @@ pub mod address;
 pub mod binaries;
 pub mod chain;
 pub mod cluster;
+pub mod external;
 pub mod follower;
 pub mod launcher;
 pub mod options;
+pub mod payee;
 pub mod progress;
 pub mod report;
+pub mod tour;
 pub mod verify;

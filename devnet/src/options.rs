@@ -12,14 +12,15 @@ use crate::cluster::{BusChoice, Settings};
 pub enum Until {
     /// Until every coin's vault is active.
     Vaults,
-    /// Until payments have gone out.
+    /// Until a deposit of every coin is minted and a payment of it is final on its chain.
     Payments,
 }
 
 /// A whole Serai validator network on this machine: a development chain, coordinators, processors.
 ///
-/// Each coin's validators make their vault in a real threshold key generation. Then the network
-/// stays up until Ctrl-C, or ends where --until says so.
+/// Each coin's validators make their vault in a real threshold key generation. Then a deposit of each
+/// coin comes in from its simulated network, is minted on Serai, and a part of it is burned and paid
+/// out. The network stays up until Ctrl-C, or ends where --until says so.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub struct Options {
@@ -32,7 +33,7 @@ pub struct Options {
     /// End once this is reached: exit code 0, or another one and the reason.
     #[arg(long, value_name = "GOAL")]
     pub until: Option<Until>,
-    /// Write a report in JSON to this file once the vaults are there.
+    /// Write a report in JSON to this file once that is done.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// embedded, or kafka=HOST:PORT [default: embedded].

@@ -36,6 +36,10 @@ pub(super) fn make_keys(layout: &Layout, name: &Name) -> Result<Identity, Cluste
 /// The stake behind one key share, in units of 10⁻⁸ SRI: a million SRI.
 const KEY_SHARE: u64 = 1_000_000 * 100_000_000;
 
+/// Substrate's development accounts that hold SRI from the start.
+const DEVELOPMENT_ACCOUNTS: [&str; 6] =
+    ["//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie"];
+
 /// Writes block 0. Each validator has a little more stake than the next: enough that the set's order
 /// is theirs and the first are elected, not enough for a second key share.
 pub(super) fn write_genesis(
@@ -64,6 +68,9 @@ pub(super) fn write_genesis(
         "name": format!("serai-devnet-{}", layout.rpc_port()),
         "networks": networks().map(|name| (name, &network)).collect::<BTreeMap<_, _>>(),
         "validators": validators,
+        // Whoever moves money in and out of this network pays fees on Serai.
+        "balances": DEVELOPMENT_ACCOUNTS
+            .map(|account| json!({ "account": account, "coin": "Serai", "amount": KEY_SHARE })),
     });
     write(&layout.genesis(), format!("{genesis:#}\n").as_bytes())
 }
@@ -91,10 +98,8 @@ pub(super) fn write_configuration(
     let path = |path: std::path::PathBuf| Value::from(path.to_string_lossy().into_owned());
     let list = |texts: Vec<String>| Value::from(texts);
 
-    let processor = match &settings.odd_processor {
-        Some((odd, command)) if odd == name => command.clone(),
-        _ => vec![binaries.processor.to_string_lossy().into_owned()],
-    };
+    let usual = || vec![binaries.processor.to_string_lossy().into_owned()];
+    let processor = settings.odd_processors.get(name).cloned().unwrap_or_else(usual);
     let processors = settings
         .coins
         .iter()
@@ -111,6 +116,10 @@ pub(super) fn write_configuration(
     };
     let http = layout.ports(name).map(|ports| format!("127.0.0.1:{}", ports.http));
     let coins = settings.coins.iter().map(|coin| coin.name().to_owned()).collect();
+    let rpc = settings
+        .coins
+        .iter()
+        .filter_map(|coin| Some((coin.name().to_owned(), layout.external_url(*coin)?.into())));
     let names = settings.validators.iter().map(|name| name.to_string()).collect();
     let configuration = table([
         (
@@ -121,7 +130,7 @@ pub(super) fn write_configuration(
                 ("backup_dir", path(layout.validator(name).join("backup"))),
             ]),
         ),
-        ("chains", table([("enabled", list(coins))])),
+        ("chains", table([("enabled", list(coins)), ("rpc", Value::Table(rpc.collect()))])),
         ("kafka", kafka),
         (
             "observation",

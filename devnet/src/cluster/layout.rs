@@ -16,6 +16,8 @@ struct Stored {
     settings: Settings,
     rpc: u16,
     ports: BTreeMap<Name, Ports>,
+    #[serde(default)]
+    external: BTreeMap<Coin, u16>,
 }
 
 /// Why a data folder cannot be used.
@@ -67,7 +69,8 @@ impl LayoutError {
 ///  DIR/validators.json         public keys
 ///  DIR/lock
 ///  DIR/chain/                  genesis.json and the chain's data
-///  DIR/logs/                   the chain's and the coordinators' output
+///  DIR/external/btc/           a simulated network's data
+///  DIR/logs/                   output of the chains and the coordinators
 ///  DIR/alice/config/           development.toml
 ///  DIR/alice/keys/             secret keys, mode 0600
 ///  DIR/alice/data/             state.sqlite, admin.sock
@@ -99,7 +102,16 @@ impl Layout {
         }
         let path = root.join("cluster.json");
         let (stored, resumed) = match read(&path)? {
-            Some(stored) => (stored, true),
+            Some(stored) => {
+                let Stored { settings, external, .. } = &stored;
+                if settings.coins.iter().any(|coin| !external.contains_key(coin)) {
+                    return Err(LayoutError::Damaged {
+                        path,
+                        reason: "it is of a version without external chains".to_owned(),
+                    });
+                }
+                (stored, true)
+            }
             None => {
                 let stored = allot(settings)?;
                 store(&path, &stored)?;
@@ -143,6 +155,21 @@ impl Layout {
         format!("ws://127.0.0.1:{}", self.stored.rpc)
     }
 
+    /// The RPC port of a coin's simulated network; `None` for coins that this network has not.
+    pub fn external_port(&self, coin: Coin) -> Option<u16> {
+        self.stored.external.get(&coin).copied()
+    }
+
+    /// The RPC address of a coin's simulated network.
+    pub fn external_url(&self, coin: Coin) -> Option<String> {
+        self.external_port(coin).map(|port| format!("http://127.0.0.1:{port}"))
+    }
+
+    /// The folder of a coin's simulated network.
+    pub fn external(&self, coin: Coin) -> PathBuf {
+        self.root.join("external").join(coin.name())
+    }
+
     /// A validator's ports; `None` for names that are no validator's.
     pub fn ports(&self, name: &Name) -> Option<Ports> {
         self.stored.ports.get(name).copied()
@@ -157,6 +184,7 @@ impl Layout {
     pub fn busy_ports(&self) -> Vec<u16> {
         let validators = self.stored.ports.values().flat_map(|ports| [ports.peers, ports.http]);
         std::iter::once(self.stored.rpc)
+            .chain(self.stored.external.values().copied())
             .chain(validators)
             .filter(|port| !ports::is_free(*port))
             .collect()
@@ -214,6 +242,7 @@ impl Layout {
 
     fn folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.chain(), self.root.join("logs")];
+        folders.extend(self.stored.settings.coins.iter().map(|coin| self.external(*coin)));
         for name in &self.stored.settings.validators {
             let backup = self.validator(name).join("backup");
             folders.extend([self.config(name), self.keys(name), self.data(name), backup]);
@@ -294,11 +323,15 @@ fn allot(settings: Settings) -> Result<Stored, LayoutError> {
         Ok::<u16, LayoutError>(port)
     };
     let rpc = next()?;
+    let mut external = BTreeMap::new();
+    for coin in &settings.coins {
+        external.insert(*coin, next()?);
+    }
     let mut ports = BTreeMap::new();
     for name in &settings.validators {
         ports.insert(name.clone(), Ports { peers: next()?, http: next()? });
     }
-    Ok(Stored { settings, rpc, ports })
+    Ok(Stored { settings, rpc, ports, external })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! A whole network as separate processes: one chain, a coordinator per validator, and their
-//! processors.
+//! A whole network as separate processes: one chain, an external network per coin, a coordinator per
+//! validator, and their processors.
 //!
 //! ```text
 //!  Cluster ─ supervisor ─ serai-devchain
+//!          ├ supervisor ─ serai-simchain btc, eth, xmr
 //!          ├ supervisor ─ serai-coordinator alice ─ serai-processor btc, eth, xmr
 //!          ├ supervisor ─ serai-coordinator bob   ─ ...
 //! ```

@@ -17,6 +17,7 @@ use super::supervisor::Supervisor;
 use super::{Layout, LayoutError, Notice, Processor, Program, processors};
 use crate::binaries::Binaries;
 use crate::chain::{Chain, ChainError};
+use crate::external::{External, ExternalError};
 
 /// Why a cluster does not start, or does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,9 @@ pub enum ClusterError {
         /// What was said last.
         source: Box<ChainError>,
     },
+    /// A simulated network.
+    #[error(transparent)]
+    External(#[from] ExternalError),
     /// A validator's configuration or keys.
     #[error("cannot make the keys of {name}: {reason}")]
     Keys {
@@ -104,8 +108,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes keys and files where they are missing, starts the chain, waits for it, and starts the
-    /// coordinators.
+    /// Makes keys and files where they are missing, starts the chain and the external ones, waits
+    /// for them, and starts the coordinators.
     ///
     /// # Errors
     /// [`ClusterError`]; whatever was started is stopped again.
@@ -138,6 +142,13 @@ impl Cluster {
         };
         cluster.launch(Program::Chain);
         if let Err(error) = cluster.chain().await {
+            cluster.stop().await;
+            return Err(error);
+        }
+        for coin in cluster.layout.settings().coins.clone() {
+            cluster.launch(Program::Simulated(coin));
+        }
+        if let Err(error) = cluster.external_chains().await {
             cluster.stop().await;
             return Err(error);
         }
@@ -241,6 +252,41 @@ impl Cluster {
         }
     }
 
+    /// A client of a coin's simulated network; it need not answer now.
+    ///
+    /// # Errors
+    /// When this network has not that coin.
+    pub fn external(&self, coin: Coin) -> Result<External, ExternalError> {
+        let url = self.layout.external_url(coin).unwrap_or_default();
+        External::new(coin, &url)
+    }
+
+    /// Waits until all simulated networks answer.
+    async fn external_chains(&self) -> Result<(), ClusterError> {
+        for coin in &self.layout.settings().coins {
+            let external = self.external(*coin)?;
+            let answers = async {
+                loop {
+                    if let Some(failure) = self.failure() {
+                        return Err(ClusterError::Failed(failure));
+                    }
+                    match external.info().await {
+                        Ok(_) => return Ok(()),
+                        Err(error) => tracing::debug!(%error, "no answer yet"),
+                    }
+                    tokio::time::sleep(GLANCE).await;
+                }
+            };
+            match tokio::time::timeout(CHAIN_DEADLINE, answers).await {
+                Ok(result) => result?,
+                Err(_) => {
+                    external.info().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What a validator's coordinator answers to one of its commands, for example `["status"]`.
     ///
     /// # Errors
@@ -266,14 +312,28 @@ impl Cluster {
         run(&self.binaries.processor, arguments.into()).await
     }
 
+    /// What a validator's processor has signed, by its own command.
+    ///
+    /// # Errors
+    /// When the command fails or prints no JSON.
+    pub async fn signings(
+        &self,
+        name: &Name,
+        coin: Coin,
+    ) -> Result<serde_json::Value, ClusterError> {
+        let folder = self.layout.processor(name, coin).into_os_string();
+        let arguments = ["signings".into(), "--data".into(), folder, "--json".into()];
+        run(&self.binaries.processor, arguments.into()).await
+    }
+
     /// What each program says of its version.
     ///
     /// # Errors
     /// When one does not answer.
     pub async fn versions(&self) -> Result<BTreeMap<String, String>, ClusterError> {
         let mut versions = BTreeMap::new();
-        for program in [&self.binaries.chain, &self.binaries.coordinator, &self.binaries.processor]
-        {
+        let Binaries { chain, coordinator, processor, simulated } = &self.binaries;
+        for program in [chain, coordinator, processor, simulated] {
             let said = output(program, &["--version".into()]).await?;
             let said = String::from_utf8_lossy(&said);
             if let Some((name, version)) = said.trim().split_once(' ') {
@@ -293,19 +353,20 @@ impl Cluster {
         format!("{} {} status", self.binaries.coordinator.display(), words.join(" "))
     }
 
-    /// Stops the coordinators, which stop their processors, and then the chain.
+    /// Stops the coordinators, which stop their processors, and then the chains.
     pub async fn stop(mut self) {
-        let chain = self.programs.remove(&Program::Chain);
-        let coordinators = std::mem::take(&mut self.programs);
-        let stopping: Vec<_> =
-            coordinators.into_values().map(|supervisor| tokio::spawn(supervisor.stop())).collect();
-        for task in stopping {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a supervisor failed");
+        let programs = std::mem::take(&mut self.programs);
+        let (coordinators, chains): (Vec<_>, Vec<_>) = programs
+            .into_iter()
+            .partition(|(program, _)| matches!(program, Program::Coordinator(_)));
+        for group in [coordinators, chains] {
+            let stopping: Vec<_> =
+                group.into_iter().map(|(_, supervisor)| tokio::spawn(supervisor.stop())).collect();
+            for task in stopping {
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "a supervisor failed");
+                }
             }
-        }
-        if let Some(chain) = chain {
-            chain.stop().await;
         }
         self.end_processors().await;
     }
@@ -348,10 +409,28 @@ impl Cluster {
                 ];
                 Recipe { path: self.binaries.chain.clone(), arguments: words.into(), log }
             }
+            Program::Simulated(coin) => {
+                let settings = self.layout.settings();
+                let port = self.layout.external_port(*coin).unwrap_or_default();
+                let words: [OsString; 11] = [
+                    "--coin".into(),
+                    coin.name().into(),
+                    "--data".into(),
+                    self.layout.external(*coin).into(),
+                    "--listen".into(),
+                    format!("127.0.0.1:{port}").into(),
+                    "--block-ms".into(),
+                    settings.external_ms.to_string().into(),
+                    "--confirmations".into(),
+                    settings.confirmations.to_string().into(),
+                    "--exit-with-parent".into(),
+                ];
+                Recipe { path: self.binaries.simulated.clone(), arguments: words.into(), log }
+            }
             Program::Coordinator(name) => {
-                let odd = self.layout.settings().odd_coordinator.as_ref();
-                let mut command: Vec<OsString> = match odd.filter(|(odd, _)| odd == name) {
-                    Some((_, command)) => command.iter().map(OsString::from).collect(),
+                let odd = self.layout.settings().odd_coordinators.get(name);
+                let mut command: Vec<OsString> = match odd {
+                    Some(command) => command.iter().map(OsString::from).collect(),
                     None => vec![self.binaries.coordinator.clone().into()],
                 };
                 let path = if command.is_empty() { OsString::new() } else { command.remove(0) };

@@ -1,5 +1,6 @@
 //! What a cluster is made of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -62,18 +63,35 @@ pub struct Settings {
     pub block_ms: u64,
     /// Finalized blocks after which a silent member is left out of the next attempt.
     pub attempt_blocks: u32,
-    /// The command of the processors that one validator runs in place of the usual program; for
-    /// tests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub odd_processor: Option<(Name, Vec<String>)>,
-    /// Likewise the command of one validator's coordinator.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub odd_coordinator: Option<(Name, Vec<String>)>,
+    /// Time between the simulated external chains' blocks, in milliseconds.
+    #[serde(default = "external_ms")]
+    pub external_ms: u64,
+    /// Blocks on top of an external block that make it final.
+    #[serde(default = "confirmations")]
+    pub confirmations: u64,
+    /// The command of the processors that a validator runs in place of the usual program; for tests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub odd_processors: BTreeMap<Name, Vec<String>>,
+    /// Likewise the command of a validator's coordinator.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub odd_coordinators: BTreeMap<Name, Vec<String>>,
+}
+
+/// Block time of the simulated external chains where nobody asks for another.
+fn external_ms() -> u64 {
+    500
+}
+
+/// Confirmations on the simulated external chains.
+fn confirmations() -> u64 {
+    3
 }
 
 impl Settings {
     /// Time after which members count as silent, whatever the block time.
     const ATTEMPT_MS: u64 = 30_000;
+    /// Shortest block time of the external chains: every tenth block is a batch, which is signed.
+    const EXTERNAL_MS_MIN: u64 = 250;
 
     /// `count` validators in one set for these coins, over the embedded bus, a block a second.
     pub fn new(count: usize, coins: &[Coin]) -> Self {
@@ -84,8 +102,10 @@ impl Settings {
             bus: BusChoice::Embedded,
             block_ms: 1_000,
             attempt_blocks: 30,
-            odd_processor: None,
-            odd_coordinator: None,
+            external_ms: external_ms(),
+            confirmations: confirmations(),
+            odd_processors: BTreeMap::new(),
+            odd_coordinators: BTreeMap::new(),
         }
     }
 
@@ -93,6 +113,7 @@ impl Settings {
     #[must_use]
     pub fn with_block_ms(mut self, block_ms: u64) -> Self {
         self.block_ms = block_ms.max(1);
+        self.external_ms = (self.block_ms / 2).clamp(Self::EXTERNAL_MS_MIN, external_ms());
         self.attempt_blocks =
             u32::try_from(Self::ATTEMPT_MS / self.block_ms).unwrap_or(u32::MAX).max(1);
         self

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use serai_messages::Name;
+use serai_messages::{Coin, Name};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -15,6 +15,8 @@ use super::child::{Child, Recipe, tail};
 pub enum Program {
     /// The chain.
     Chain,
+    /// A coin's simulated network.
+    Simulated(Coin),
     /// A validator's coordinator.
     Coordinator(Name),
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Program::Chain => f.write_str("chain"),
+            Program::Simulated(coin) => write!(f, "simulated-{coin}"),
             Program::Coordinator(name) => write!(f, "{name}"),
         }
     }

@@ -7,11 +7,14 @@ use serai_messages::{
     ValidatorSet,
 };
 
-use super::topics::{Proof, TopicsError, bus_settings, read_topic};
+use super::batches::Submitted;
+use super::money::{self, Sets};
+use super::topics::{Proof, PublicEvent, TopicsError, bus_settings, read_topic};
 use super::types::{Held, Moment, Proven, Report, Session, Topic, Vault, Versions};
 use crate::address::{self, NoAddress};
 use crate::chain::{Chain, ChainError, ChainEvent, SetEvent};
 use crate::cluster::{Cluster, ClusterError};
+use crate::external::ExternalError;
 use crate::verify;
 
 /// Why there is no report.
@@ -29,6 +32,9 @@ pub enum ReportError {
     /// A topic.
     #[error(transparent)]
     Topics(#[from] TopicsError),
+    /// An external chain.
+    #[error(transparent)]
+    External(#[from] ExternalError),
     /// A program's command.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -58,26 +64,33 @@ impl ReportError {
                 | ReportError::Chain(ChainError::Unreadable { .. })
                 | ReportError::Cluster(ClusterError::Command { .. })
                 | ReportError::Topics(_)
+                | ReportError::External(_)
         )
     }
 }
 
 /// What one validator's topics hold.
-struct Read {
+pub(super) struct Read {
     messages: BTreeMap<String, Topic>,
     /// Attempts begun, by session id.
     attempts: BTreeMap<String, BTreeSet<u32>>,
     proofs: Vec<Proof>,
+    /// Batches that it gave to Serai.
+    pub(super) batches: Vec<Submitted>,
+    /// What its public topic says of signings, payments and forwardings.
+    pub(super) public: Vec<PublicEvent>,
 }
 
 /// A set on the chain, with who is in it.
-struct Confirmed {
-    set: ValidatorSet,
-    keys: KeyPair,
+pub(super) struct Confirmed {
+    pub(super) set: ValidatorSet,
+    pub(super) keys: KeyPair,
+    /// All validators of the set, in the order of storage.
+    pub(super) validators: Vec<Name>,
     party: Vec<Name>,
-    removed: Vec<Name>,
+    pub(super) removed: Vec<Name>,
     start: Moment,
-    end: Moment,
+    pub(super) end: Moment,
 }
 
 /// Reads everything back and checks it.
@@ -87,22 +100,33 @@ struct Confirmed {
 pub async fn collect(cluster: &Cluster) -> Result<Report, ReportError> {
     let validators = &cluster.layout().settings().validators;
     let chain = cluster.chain().await?;
+    // Before Serai is read: whatever is there was asked for by then.
+    let histories = money::histories(cluster).await?;
     let finalized = chain.finalized().await?;
     let mut events = Vec::new();
     for block in 0..=finalized.0 {
         events.extend(chain.events(BlockNumber(block)).await?);
+    }
+    let mut moved = Vec::new();
+    for block in 0..=finalized.0 {
+        moved.extend(chain.money(BlockNumber(block)).await?);
     }
     let mut read = BTreeMap::new();
     for name in validators {
         read.insert(name.clone(), topics(cluster, name).await?);
     }
     let (mut vaults, mut sessions) = (Vec::new(), Vec::new());
-    for confirmed in confirmed(cluster, &chain, &events).await? {
-        if let Some(vault) = vault(cluster, &chain, &confirmed, &read).await? {
+    let confirmed = confirmed(cluster, &chain, &events).await?;
+    for confirmed in &confirmed {
+        if let Some(vault) = vault(cluster, &chain, confirmed, &read).await? {
             vaults.push(vault);
         }
-        sessions.push(session(&confirmed, &read));
+        sessions.push(session(confirmed, &read));
     }
+    let sets = Sets::new(&confirmed)?;
+    let money =
+        money::collect(cluster, &chain, finalized, &sets, &histories, &moved, &read).await?;
+    sessions.extend(money.sessions);
     Ok(Report {
         versions: Versions {
             devnet: env!("CARGO_PKG_VERSION").to_owned(),
@@ -114,8 +138,9 @@ pub async fn collect(cluster: &Cluster) -> Result<Report, ReportError> {
         validators: validators.clone(),
         vaults,
         sessions,
-        batches: Vec::new(),
-        payments: Vec::new(),
+        batches: money.batches,
+        payments: money.payments,
+        balances: money.balances,
         messages: read.into_values().flat_map(|read| read.messages).collect(),
     })
 }
@@ -143,10 +168,12 @@ async fn confirmed(
         for validator in chain.participants(set.coin, elected.block).await? {
             party.push(name(cluster, set, &validator)?);
         }
+        let validators = party.clone();
         party.retain(|name| !removed.contains(name));
         found.push(Confirmed {
             set,
             keys: keys.clone(),
+            validators,
             party,
             removed,
             start: moment(elected),
@@ -307,7 +334,8 @@ fn session(confirmed: &Confirmed, read: &BTreeMap<Name, Read>) -> Session {
         party: confirmed.party.clone(),
         removed: confirmed.removed.clone(),
         start: confirmed.start,
-        end: confirmed.end,
+        end: Some(confirmed.end),
+        said: Vec::new(),
     }
 }
 
@@ -318,8 +346,13 @@ async fn topics(cluster: &Cluster, name: &Name) -> Result<Read, ReportError> {
     let others = [TopicName::Serai, TopicName::Public, TopicName::DeadLetter];
     let bus = serai_bus::connect(&bus_settings(layout, name), false)
         .map_err(|source| TopicsError::Bus { topic: format!("{name}-serai"), source })?;
-    let mut read =
-        Read { messages: BTreeMap::new(), attempts: BTreeMap::new(), proofs: Vec::new() };
+    let mut read = Read {
+        messages: BTreeMap::new(),
+        attempts: BTreeMap::new(),
+        proofs: Vec::new(),
+        batches: Vec::new(),
+        public: Vec::new(),
+    };
     for topic in chains.chain(others) {
         let full = topic.full_name(name);
         let mut found = Topic::default();
@@ -333,6 +366,12 @@ async fn topics(cluster: &Cluster, name: &Name) -> Result<Read, ReportError> {
             *found.types.entry(record.kind.clone()).or_default() += 1;
             if let Some(attempt) = attempt(record) {
                 read.attempts.entry(record.session.clone()).or_default().insert(attempt);
+            }
+            if topic == TopicName::Serai {
+                read.batches.extend(Submitted::of(record));
+            }
+            if topic == TopicName::Public {
+                read.public.extend(PublicEvent::of(record));
             }
             if topic == TopicName::Public
                 && let Some(proof) = Proof::of(&delivered)

@@ -131,3 +131,36 @@ impl Proof {
         })
     }
 }
+
+/// An event of a public topic about money, its data as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PublicEvent {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its data.
+    pub data: serde_json::Value,
+}
+
+impl PublicEvent {
+    /// A thing was signed.
+    pub const SIGNED: &str = "serai.signing.signed";
+    /// A payment is final on its chain.
+    pub const PAID: &str = "serai.payment.completed";
+    /// Likewise of what a vault forwards.
+    pub const FORWARDED: &str = "serai.forward.completed";
+    /// Whether a coin's vaults hold what Serai owes.
+    pub const SOLVENCY: &str = "serai.solvency.state";
+
+    /// The event in a record of a public topic; `None` where it is of another type or no JSON.
+    pub fn of(record: &serai_messages::Record) -> Option<Self> {
+        let known = [Self::SIGNED, Self::PAID, Self::FORWARDED, Self::SOLVENCY];
+        known.contains(&record.kind.as_str()).then_some(())?;
+        serde_json::from_slice(&record.body).ok()
+    }
+
+    /// A text in its data.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.data.get(key)?.as_str()
+    }
+}

@@ -12,8 +12,8 @@ async fn end_by(signal: Signal) -> std::process::ExitStatus {
     let folder = Folder::new();
     let data = folder.path().join("data");
     let mut program = command(&data, "--coins btc").spawn().unwrap();
-    // A chain, four coordinators, four processors, and the program itself.
-    find("ten processes", || async { (living(&data).len() == 10).then_some(()) }).await;
+    // Two chains, four coordinators, four processors, and the program itself.
+    find("eleven processes", || async { (living(&data).len() == 11).then_some(()) }).await;
     let pid = Pid::from_raw(i32::try_from(program.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
     let status = program.wait().unwrap();

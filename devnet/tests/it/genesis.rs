@@ -20,15 +20,3 @@ fn four_validators_make_three_vaults() {
     }
     assert!(!said.contains('\u{1b}'), "plain lines where there is no terminal");
 }
-
-#[test]
-fn payments_are_refused_in_words() {
-    let folder = Folder::new();
-    let output = devnet(folder.path(), "--until payments");
-    assert!(!output.status.success());
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        said.trim(),
-        "serai-devnet: payments are not available in this version; use --until vaults"
-    );
-}

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serai_bus::connect;
 use serai_devnet::cluster::{Cluster, Processor, Program, Settings, processors};
 use serai_devnet::report::{bus_settings, read_topic};
 use serai_messages::{Coin, Name, Topic};
 
-use crate::setup::{Network, find, keys, name, report, set, stage};
+use crate::setup::{Network, find, keys, name, report, set, signal, stage};
 
 /// The middle of key generation: begun, and the keys are not on the chain.
 const MIDDLE: [&str; 9] = [
@@ -72,11 +72,6 @@ async fn freeze(network: &Cluster) -> Processor {
     let of_dave = network.processors().into_iter().find(|one| one.name == dave).unwrap();
     signal(of_dave.pid, Signal::STOP);
     of_dave
-}
-
-fn signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
 }
 
 /// Lives through the loss of what `kill` takes away, in the middle of key generation.

@@ -12,7 +12,7 @@ async fn dave_does(what: &str, kinds: &[&str]) {
     let variable = format!("SERAI_COORDINATOR_FAULT={what}");
     let program = faulty().coordinator;
     let command = ["/usr/bin/env", &variable, program.to_str().unwrap()];
-    settings.odd_coordinator = Some((name("dave"), command.map(str::to_owned).into()));
+    settings.odd_coordinators.insert(name("dave"), command.map(str::to_owned).into());
     let network = Network::start(settings).await;
     named_by_all(&network, "dave", kinds).await;
     network.stop().await;

@@ -2,15 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod bad_share;
+mod burn;
 mod ends;
+mod faults;
 mod genesis;
 mod house;
 mod kafka;
 mod killed;
+mod kills;
 mod liars;
+mod payments;
+mod purse;
 mod raw_topics;
+mod reorg;
 mod resume;
 mod rotation;
 mod setup;
 mod seven;
+mod solvency;
 mod stranger;
