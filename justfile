@@ -14,6 +14,10 @@ lint:
 test:
     cargo test --workspace
 
+# Programs of all kinds killed again and again while money goes in and out.
+kills count="200":
+    KILLS={{count}} cargo test --package serai-devnet --test it -- kills --nocapture
+
 # A network on this machine.
 devnet *options:
     cargo run --package serai-devnet -- {{options}}
