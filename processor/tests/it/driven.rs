@@ -152,7 +152,7 @@ impl Driven {
             cipher: Cipher::new(Zeroizing::new([9; 32])),
             coordinator: Some(self.hand.public()),
             accept: None,
-            heartbeat: Duration::from_secs(3600),
+            heartbeat: Duration::from_millis(500),
             offset_reset: OffsetReset::Earliest,
         };
         let actor = Actor::new(settings, bus(self.path())).unwrap();
@@ -204,6 +204,26 @@ impl Driven {
 
     pub async fn sign(&mut self, message: &signing::CoordinatorMessage) {
         self.send(message.kind(), encode(message)).await;
+    }
+
+    /// Waits for a heartbeat of now or later.
+    pub async fn alive(&mut self) {
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        let waiting = async {
+            loop {
+                let record = self.reader.next().await.unwrap().record.unwrap();
+                if record.kind != "control.heartbeat" {
+                    continue;
+                }
+                let body = sealing::open(&record, &self.hand, &self.secret.public()).unwrap();
+                let heartbeat: serai_messages::control::Heartbeat = decode(&body).unwrap();
+                if u128::from(heartbeat.at_ms) >= now {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, waiting).await.expect("no heartbeat");
     }
 
     /// The first thing said, from the beginning on, that is what is looked for.
