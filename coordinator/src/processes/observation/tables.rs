@@ -1,6 +1,5 @@
-//! The process' tables: the chain that was read and how far; what is [to be
-//! submitted](add_submission); [executed batches](executed); [payments](payments); the vaults'
-//! [solvency](solvency).
+//! The process' tables: the chain that was read and how far; what is to be submitted; executed batches;
+//! payments; the vaults' solvency.
 //!
 //! # Limits
 //! Executed batches and payments are kept for good: a row of about a hundred bytes each.
