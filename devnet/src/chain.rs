@@ -73,6 +73,17 @@ pub struct ChainEvent {
     pub event: SetEvent,
 }
 
+/// What happened in one finalized block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockEvents {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Events of validator sets.
+    pub sets: Vec<ChainEvent>,
+    /// Events of coins.
+    pub money: Vec<Money>,
+}
+
 /// The client.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -146,35 +157,48 @@ impl Chain {
         Ok(found.unwrap_or_default().into_iter().map(|(key, _)| ValidatorKey(key)).collect())
     }
 
-    /// The set events of one finalized block.
+    /// A finalized block with its events of sets and money.
     ///
     /// # Errors
     /// When the chain does not answer or an event does not decode.
-    pub async fn events(&self, block: BlockNumber) -> Result<Vec<ChainEvent>, ChainError> {
-        let what = || format!("the events of block {block}");
-        let at = self.at(block).await?;
+    pub async fn block(&self, number: BlockNumber) -> Result<BlockEvents, ChainError> {
+        let what = || format!("the events of block {number}");
+        let at = self.at(number).await?;
+        let hash = BlockHash(at.block_hash().0);
         let events =
             at.events().fetch().await.map_err(|error| unreadable(&self.url, &what(), error))?;
-        let mut found = Vec::new();
+        let (mut sets, mut moved) = (Vec::new(), Vec::new());
         for event in events.iter() {
             let event = event.map_err(|error| unreadable(&self.url, &what(), error))?;
-            if event.pallet_name() != "ValidatorSets" {
-                continue;
+            let (pallet, name, fields) =
+                (event.pallet_name(), event.event_name(), event.field_bytes());
+            let wrong = |what| ChainError::Undecodable {
+                what,
+                block: number.0,
+                bytes: hex::encode(fields),
+            };
+            if pallet == "ValidatorSets" {
+                sets.extend(set_event(name, fields).map_err(wrong)?);
+            } else {
+                let money = money::money_event(pallet, name, fields).map_err(wrong)?;
+                moved.extend(money.map(|money| (event.index(), money)));
             }
-            let parsed = set_event(event.event_name(), event.field_bytes()).map_err(|what| {
-                ChainError::Undecodable {
-                    what,
-                    block: block.0,
-                    bytes: hex::encode(event.field_bytes()),
-                }
-            })?;
-            found.extend(parsed);
         }
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let at_ms = self.fetch::<u64>(&at, "Timestamp", "Now", vec![]).await?.unwrap_or_default();
-        Ok(found.into_iter().map(|(set, event)| ChainEvent { block, at_ms, set, event }).collect())
+        let at_ms = match sets.is_empty() && moved.is_empty() {
+            true => 0,
+            false => self.fetch(&at, "Timestamp", "Now", vec![]).await?.unwrap_or_default(),
+        };
+        let sets = sets.into_iter();
+        let moved = moved.into_iter();
+        Ok(BlockEvents {
+            hash,
+            sets: sets
+                .map(|(set, event)| ChainEvent { block: number, at_ms, set, event })
+                .collect(),
+            money: moved
+                .map(|(index, event)| Money { block: number, hash, at_ms, index, event })
+                .collect(),
+        })
     }
 
     async fn now(&self) -> Result<Block, ChainError> {

@@ -55,7 +55,7 @@ impl Follower {
         let last = finalized.min(BlockNumber(self.next.0.saturating_add(AT_ONCE - 1)));
         let mut next = self.next;
         while next <= last {
-            found.extend(chain.events(next).await?);
+            found.extend(chain.block(next).await?.sets);
             next = next.next();
         }
         self.next = next;

@@ -24,7 +24,7 @@ use crate::external::{ExternalError, amount};
 use crate::follower::Follower;
 use crate::options::{Options, Until};
 use crate::progress::{Progress, describe, describe_start};
-use crate::report::{Report, ReportError, Session, collect};
+use crate::report::{Reader, Report, ReportError, Session};
 use crate::tour::{Tour, TourError};
 
 /// Without any change for this long, a goal counts as out of reach.
@@ -173,6 +173,7 @@ struct Show {
     last: String,
     changed: Instant,
     confirmed: Option<Instant>,
+    reader: Reader,
     reported: bool,
 }
 
@@ -189,6 +190,7 @@ impl Show {
             last: "nothing yet".to_owned(),
             changed: Instant::now(),
             confirmed: None,
+            reader: Reader::default(),
             reported: false,
         })
     }
@@ -339,7 +341,7 @@ impl Show {
     /// The goal is reached: reads everything back and says what there is.
     async fn report(&mut self, cluster: &Cluster, options: &Options) -> Result<bool, LaunchError> {
         let confirmed = *self.confirmed.get_or_insert_with(Instant::now);
-        let report = match collect(cluster).await {
+        let report = match self.reader.report(cluster).await {
             Ok(report) => report,
             Err(error) if error.may_still_come() && confirmed.elapsed() < REPORT_DEADLINE => {
                 tracing::debug!(%error, "not yet");

@@ -145,7 +145,7 @@ impl Tour {
         let nonce = chain.nonce(&self.account).await?;
         let finalized = chain.finalized().await?;
         while self.next <= finalized {
-            for money in chain.money(self.next).await? {
+            for money in chain.block(self.next).await?.money {
                 self.happened(&money.event, money.block);
             }
             self.next = self.next.next();

@@ -133,14 +133,20 @@ impl Actor {
         let (publisher, waker) = Publisher::new(bus.clone(), database.clone(), topic.clone());
         let (dead_letters, dead_letter_waker) =
             Publisher::new(bus.clone(), database.clone(), dead_letter_topic);
-        let book = database.read(|connection| Ok(Book::open(external.network, connection)))??;
+        let (book, (desk, watcher)) = database.read(|connection| {
+            let open = || {
+                let book = Book::open(external.network, connection)?;
+                let desk = Desk::new(&external, connection, &book)?;
+                Ok::<_, ledger::Error>((book, desk))
+            };
+            Ok(open())
+        })??;
         let handlers = Handlers {
             coin,
             signing: Signing::new(coin, cipher.clone()),
             keygen: Keygen::new(coin, secret.public(), cipher, settings.backups),
             book,
         };
-        let (desk, watcher) = Desk::new(&external);
         if watcher.is_none() {
             tracing::info!(
                 "no external chain is observed: without --chain-rpc this processor makes no batches \

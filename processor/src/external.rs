@@ -48,15 +48,25 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Gives also the watcher, where there is a chain.
-    pub fn new(external: &External) -> (Self, Option<Watcher>) {
+    /// Gives also the watcher, where there is a chain. It has its orders from the first moment on: it
+    /// must not take another chain for the known one.
+    ///
+    /// # Errors
+    /// [`ledger::Error`]
+    pub fn new(
+        external: &External,
+        connection: &Connection,
+        book: &Book,
+    ) -> Result<(Self, Option<Watcher>), ledger::Error> {
         let Some(chain) = external.chain.clone() else {
             let desk = Self { orders: None, reports: None, round: 0, wanted: None };
-            return (desk, None);
+            return Ok((desk, None));
         };
         let (watcher, orders, reports) = Watcher::new(chain, external.watch);
-        let desk = Self { orders: Some(orders), reports: Some(reports), round: 0, wanted: None };
-        (desk, Some(watcher))
+        let mut desk =
+            Self { orders: Some(orders), reports: Some(reports), round: 0, wanted: None };
+        desk.order(connection, book)?;
+        Ok((desk, Some(watcher)))
     }
 
     /// The next report; never one where there is no watcher.

@@ -71,45 +71,6 @@ pub struct Money {
 }
 
 impl Chain {
-    /// The money events of one finalized block.
-    ///
-    /// # Errors
-    /// When the chain does not answer or an event does not decode.
-    pub async fn money(&self, block: BlockNumber) -> Result<Vec<Money>, ChainError> {
-        let what = || format!("the events of block {block}");
-        let at = self.at(block).await?;
-        let events =
-            at.events().fetch().await.map_err(|error| unreadable(&self.url, &what(), error))?;
-        let mut found = Vec::new();
-        for event in events.iter() {
-            let event = event.map_err(|error| unreadable(&self.url, &what(), error))?;
-            let (pallet, name) = (event.pallet_name(), event.event_name());
-            let parsed = money_event(pallet, name, event.field_bytes()).map_err(|what| {
-                ChainError::Undecodable {
-                    what,
-                    block: block.0,
-                    bytes: hex::encode(event.field_bytes()),
-                }
-            })?;
-            found.extend(parsed.map(|parsed| (event.index(), parsed)));
-        }
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let at_ms = self.fetch::<u64>(&at, "Timestamp", "Now", vec![]).await?.unwrap_or_default();
-        let hash = BlockHash(at.block_hash().0);
-        let found = found.into_iter();
-        Ok(found.map(|(index, event)| Money { block, hash, at_ms, index, event }).collect())
-    }
-
-    /// Hash of a finalized block.
-    ///
-    /// # Errors
-    /// When the chain does not answer.
-    pub async fn hash(&self, block: BlockNumber) -> Result<BlockHash, ChainError> {
-        Ok(BlockHash(self.at(block).await?.block_hash().0))
-    }
-
     /// What an account holds of a coin.
     ///
     /// # Errors
@@ -212,7 +173,11 @@ fn coin_of(external: u8) -> Option<Coin> {
 }
 
 /// Money events by pallet and name; others are `None`.
-fn money_event(pallet: &str, name: &str, fields: &[u8]) -> Result<Option<MoneyEvent>, String> {
+pub(super) fn money_event(
+    pallet: &str,
+    name: &str,
+    fields: &[u8],
+) -> Result<Option<MoneyEvent>, String> {
     fn parse<T: Decode>(name: &str, fields: &[u8]) -> Result<T, String> {
         exact(fields).ok_or_else(|| format!("event {name}"))
     }

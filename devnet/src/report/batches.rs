@@ -8,8 +8,9 @@ use parity_scale_codec::Decode;
 use serai_messages::observation::Event;
 use serai_messages::{Coin, Name, Record, ValidatorSet};
 
-use super::collect::{Read, ReportError};
+use super::collect::ReportError;
 use super::money::Sets;
+use super::sources::Read;
 use super::types::{Batch, Instruction, Moment};
 use crate::chain::{Money, MoneyEvent};
 use crate::external::History;

@@ -1,16 +1,13 @@
-//! How a report comes about.
+//! What a report is made of, and whether it agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serai_messages::{
-    BlockNumber, Coin, KeyPair, Name, Record, SessionId, Topic as TopicName, VERSION, ValidatorKey,
-    ValidatorSet,
-};
+use serai_messages::{Coin, KeyPair, Name, SessionId, VERSION, ValidatorKey, ValidatorSet};
 
-use super::batches::Submitted;
 use super::money::{self, Sets};
-use super::topics::{Proof, PublicEvent, TopicsError, bus_settings, read_topic};
-use super::types::{Held, Moment, Proven, Report, Session, Topic, Vault, Versions};
+use super::sources::{Read, Sources};
+use super::topics::TopicsError;
+use super::types::{Held, Moment, Proven, Report, Session, Vault, Versions};
 use crate::address::{self, NoAddress};
 use crate::chain::{Chain, ChainError, ChainEvent, SetEvent};
 use crate::cluster::{Cluster, ClusterError};
@@ -69,18 +66,6 @@ impl ReportError {
     }
 }
 
-/// What one validator's topics hold.
-pub(super) struct Read {
-    messages: BTreeMap<String, Topic>,
-    /// Attempts begun, by session id.
-    attempts: BTreeMap<String, BTreeSet<u32>>,
-    proofs: Vec<Proof>,
-    /// Batches that it gave to Serai.
-    pub(super) batches: Vec<Submitted>,
-    /// What its public topic says of signings, payments and forwardings.
-    pub(super) public: Vec<PublicEvent>,
-}
-
 /// A set on the chain, with who is in it.
 pub(super) struct Confirmed {
     pub(super) set: ValidatorSet,
@@ -93,40 +78,24 @@ pub(super) struct Confirmed {
     pub(super) end: Moment,
 }
 
-/// Reads everything back and checks it.
-///
-/// # Errors
-/// [`ReportError`]: [`ReportError::may_still_come`] tells what is unfinished from what is wrong.
-pub async fn collect(cluster: &Cluster) -> Result<Report, ReportError> {
-    let validators = &cluster.layout().settings().validators;
-    let chain = cluster.chain().await?;
-    // Before Serai is read: whatever is there was asked for by then.
-    let histories = money::histories(cluster).await?;
-    let finalized = chain.finalized().await?;
-    let mut events = Vec::new();
-    for block in 0..=finalized.0 {
-        events.extend(chain.events(BlockNumber(block)).await?);
-    }
-    let mut moved = Vec::new();
-    for block in 0..=finalized.0 {
-        moved.extend(chain.money(BlockNumber(block)).await?);
-    }
-    let mut read = BTreeMap::new();
-    for name in validators {
-        read.insert(name.clone(), topics(cluster, name).await?);
-    }
+/// Checks everything that was read.
+pub(super) async fn collect(
+    cluster: &Cluster,
+    chain: &Chain,
+    sources: &Sources,
+) -> Result<Report, ReportError> {
     let (mut vaults, mut sessions) = (Vec::new(), Vec::new());
-    let confirmed = confirmed(cluster, &chain, &events).await?;
+    let confirmed = confirmed(cluster, chain, &sources.sets).await?;
     for confirmed in &confirmed {
-        if let Some(vault) = vault(cluster, &chain, confirmed, &read).await? {
+        if let Some(vault) = vault(cluster, chain, confirmed, &sources.topics).await? {
             vaults.push(vault);
         }
-        sessions.push(session(confirmed, &read));
+        sessions.push(session(confirmed, &sources.topics));
     }
     let sets = Sets::new(&confirmed)?;
-    let money =
-        money::collect(cluster, &chain, finalized, &sets, &histories, &moved, &read).await?;
+    let money = money::collect(cluster, chain, sources, &sets).await?;
     sessions.extend(money.sessions);
+    let topics = sources.topics.values().flat_map(|read| &read.messages);
     Ok(Report {
         versions: Versions {
             devnet: env!("CARGO_PKG_VERSION").to_owned(),
@@ -134,14 +103,14 @@ pub async fn collect(cluster: &Cluster) -> Result<Report, ReportError> {
             programs: cluster.versions().await?,
         },
         genesis: chain.genesis(),
-        finalized,
-        validators: validators.clone(),
+        finalized: sources.finalized(),
+        validators: cluster.layout().settings().validators.clone(),
         vaults,
         sessions,
         batches: money.batches,
         payments: money.payments,
         balances: money.balances,
-        messages: read.into_values().flat_map(|read| read.messages).collect(),
+        messages: topics.map(|(name, topic)| (name.clone(), topic.clone())).collect(),
     })
 }
 
@@ -339,85 +308,13 @@ fn session(confirmed: &Confirmed, read: &BTreeMap<Name, Read>) -> Session {
     }
 }
 
-/// Reads all topics of a validator.
-async fn topics(cluster: &Cluster, name: &Name) -> Result<Read, ReportError> {
-    let layout = cluster.layout();
-    let chains = layout.settings().coins.iter().map(|coin| TopicName::Chain(*coin));
-    let others = [TopicName::Serai, TopicName::Public, TopicName::DeadLetter];
-    let bus = serai_bus::connect(&bus_settings(layout, name), false)
-        .map_err(|source| TopicsError::Bus { topic: format!("{name}-serai"), source })?;
-    let mut read = Read {
-        messages: BTreeMap::new(),
-        attempts: BTreeMap::new(),
-        proofs: Vec::new(),
-        batches: Vec::new(),
-        public: Vec::new(),
-    };
-    for topic in chains.chain(others) {
-        let full = topic.full_name(name);
-        let mut found = Topic::default();
-        for delivered in read_topic(bus.as_ref(), &full).await? {
-            found.records += 1;
-            let Ok(record) = &delivered.record else {
-                *found.types.entry("undecodable".to_owned()).or_default() += 1;
-                continue;
-            };
-            found.sealed += u64::from(record.sealed);
-            *found.types.entry(record.kind.clone()).or_default() += 1;
-            if let Some(attempt) = attempt(record) {
-                read.attempts.entry(record.session.clone()).or_default().insert(attempt);
-            }
-            if topic == TopicName::Serai {
-                read.batches.extend(Submitted::of(record));
-            }
-            if topic == TopicName::Public {
-                read.public.extend(PublicEvent::of(record));
-            }
-            if topic == TopicName::Public
-                && let Some(proof) = Proof::of(&delivered)
-            {
-                read.proofs.push(proof.map_err(|reason| {
-                    ReportError::Disagreement(format!("event {} on {full}: {reason}", record.id))
-                })?);
-            }
-        }
-        read.messages.insert(full, found);
-    }
-    Ok(read)
-}
-
-/// The attempt that a coordinator's record begins, by its id `keygen/SET/ATTEMPT/start`.
-fn attempt(record: &Record) -> Option<u32> {
-    (record.kind == "keygen.start").then_some(())?;
-    record.id.as_str().strip_prefix(&record.session)?.split('/').nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests {
-    use serai_messages::{Endpoint, Incarnation, IntentId, Sequence, Session as SetSession};
+    use serai_messages::Session as SetSession;
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn attempts_are_counted_by_their_start() {
-        let mut record = Record {
-            id: IntentId::new("keygen/btc-0/3/start").unwrap(),
-            kind: "keygen.start".to_owned(),
-            from: Endpoint::Coordinator,
-            to: Endpoint::Processor(Coin::Btc),
-            session: "keygen/btc-0".to_owned(),
-            incarnation: Incarnation(1),
-            sequence: Sequence(1),
-            version: VERSION,
-            sealed: true,
-            body: Vec::new(),
-        };
-        assert_eq!(attempt(&record), Some(3));
-        record.kind = "keygen.shares".to_owned();
-        assert_eq!(attempt(&record), None);
-    }
 
     #[test]
     fn a_processors_word_is_read_by_session() {

@@ -1,7 +1,7 @@
 //! The report: what the network did, read back by a separate client.
 //!
 //! # Owns
-//! The report's form ([`Report`]) and how it comes about ([`collect`]).
+//! The report's form ([`Report`]) and how it comes about ([`Reader`]).
 //!
 //! # Promises
 //! Keys come from the chain's storage; they are compared with what every processor says that it
@@ -20,10 +20,12 @@ mod collect;
 mod draw;
 mod money;
 mod payments;
+mod sources;
 mod topics;
 mod types;
 
-pub use collect::{ReportError, collect};
+pub use collect::ReportError;
+pub use sources::Reader;
 pub use topics::{Proof, PublicEvent, TopicsError, bus_settings, read_topic};
 pub use types::{
     Balance, Batch, Held, Instruction, Moment, Payment, Proven, Report, Said, Session, Topic,

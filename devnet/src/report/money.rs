@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serai_messages::{BlockHash, BlockNumber, Coin, Name, ValidatorSet};
+use serai_messages::{BlockHash, Coin, ValidatorSet};
 
 use super::batches;
-use super::collect::{Confirmed, Read, ReportError};
+use super::collect::{Confirmed, ReportError};
 use super::draw::party;
 use super::payments::{self, Paid};
+use super::sources::Sources;
 use super::topics::PublicEvent;
 use super::types::{Balance, Batch, Moment, Payment, Said, Session};
 use crate::address;
-use crate::chain::{Chain, Money, MoneyEvent};
+use crate::chain::{Chain, MoneyEvent};
 use crate::cluster::Cluster;
 use crate::external::History;
 
@@ -73,36 +74,23 @@ pub(super) struct All {
     pub(super) sessions: Vec<Session>,
 }
 
-/// All external chains, read to their newest finalized block.
-pub(super) async fn histories(cluster: &Cluster) -> Result<BTreeMap<Coin, History>, ReportError> {
-    let mut histories = BTreeMap::new();
-    for coin in &cluster.layout().settings().coins {
-        let mut history = History::default();
-        history.advance(&cluster.external(*coin)?).await?;
-        histories.insert(*coin, history);
-    }
-    Ok(histories)
-}
-
-/// Everything about money, up to the finalized block `at`.
+/// Everything about money.
 pub(super) async fn collect(
     cluster: &Cluster,
     chain: &Chain,
-    at: BlockNumber,
+    sources: &Sources,
     sets: &Sets<'_>,
-    histories: &BTreeMap<Coin, History>,
-    moved: &[Money],
-    read: &BTreeMap<Name, Read>,
 ) -> Result<All, ReportError> {
     let mut all = All::default();
-    for (coin, history) in histories {
+    let (moved, read) = (&sources.money, &sources.topics);
+    for (coin, history) in &sources.histories {
         let batches = batches::collect(*coin, sets, history, moved, read)?;
         let paid = payments::collect(cluster, *coin, sets, history, moved, read).await?;
-        let signings = Signings { chain, coin: *coin, sets, batches: &batches, read };
-        all.sessions.extend(signings.of_batches().await?);
-        all.sessions.extend(signings.of_payments(&paid).await?);
-        all.sessions.extend(signings.of_forwards(&paid).await?);
-        all.balances.extend(balance(cluster, chain, at, *coin, sets, history, moved, &paid).await?);
+        let signings = Signings { sources, coin: *coin, sets, batches: &batches };
+        all.sessions.extend(signings.of_batches()?);
+        all.sessions.extend(signings.of_payments(&paid)?);
+        all.sessions.extend(signings.of_forwards(&paid)?);
+        all.balances.extend(balance(cluster, chain, sources, *coin, sets, history, &paid).await?);
         all.batches.extend(batches);
         all.payments.extend(paid.payments);
     }
@@ -110,15 +98,13 @@ pub(super) async fn collect(
 }
 
 /// What the vaults hold beside what Serai owes; `None` where a coin's chain has no final block yet.
-#[allow(clippy::too_many_arguments, reason = "each is read from another place")]
 async fn balance(
     cluster: &Cluster,
     chain: &Chain,
-    at: BlockNumber,
+    sources: &Sources,
     coin: Coin,
     sets: &Sets<'_>,
     history: &History,
-    moved: &[Money],
     paid: &Paid<'_>,
 ) -> Result<Option<Balance>, ReportError> {
     let Some(height) = history.height() else { return Ok(None) };
@@ -134,14 +120,14 @@ async fn balance(
         .map(|output| output.amount)
         .sum::<u64>();
     let (mut minted, mut burned) = (0u64, 0u64);
-    for money in moved {
+    for money in &sources.money {
         match &money.event {
             MoneyEvent::Mint { coin: of, amount, .. } if *of == coin => minted += amount,
             MoneyEvent::Burn { coin: of, amount, .. } if *of == coin => burned += amount,
             _ => {}
         }
     }
-    let supply = chain.supply(coin, Some(at)).await?;
+    let supply = chain.supply(coin, Some(sources.finalized())).await?;
     if minted.checked_sub(burned) != Some(supply) {
         return Err(ReportError::Disagreement(format!(
             "{minted} of {coin} were minted and {burned} burned, and Serai has {supply}"
@@ -185,15 +171,14 @@ async fn balance(
 
 /// The signings of one coin.
 struct Signings<'a> {
-    chain: &'a Chain,
+    sources: &'a Sources,
     coin: Coin,
     sets: &'a Sets<'a>,
     batches: &'a [Batch],
-    read: &'a BTreeMap<Name, Read>,
 }
 
 impl Signings<'_> {
-    async fn of_batches(&self) -> Result<Vec<Session>, ReportError> {
+    fn of_batches(&self) -> Result<Vec<Session>, ReportError> {
         let Some(first) = self.sets.first(self.coin) else { return Ok(Vec::new()) };
         let mut sessions = Vec::new();
         let mut reference = first.end;
@@ -201,30 +186,30 @@ impl Signings<'_> {
             let set = self.set(batch.session);
             let id = format!("sign/{set}/batch/{}", batch.id);
             let end = Some(batch.serai_block);
-            sessions.push(self.session("batch", id, set, reference, end).await?);
+            sessions.push(self.session("batch", id, set, reference, end)?);
             reference = batch.serai_block;
         }
         Ok(sessions)
     }
 
-    async fn of_payments(&self, paid: &Paid<'_>) -> Result<Vec<Session>, ReportError> {
+    fn of_payments(&self, paid: &Paid<'_>) -> Result<Vec<Session>, ReportError> {
         let mut sessions = Vec::new();
         for payment in &paid.payments {
             let Some(transaction) = &payment.transaction else { continue };
             let set = self.set(transaction.session);
             let id = format!("sign/{set}/payment/{}", payment.id);
             let end = self.acknowledged(transaction.height);
-            sessions.push(self.session("payment", id, set, payment.serai_block, end).await?);
+            sessions.push(self.session("payment", id, set, payment.serai_block, end)?);
         }
         Ok(sessions)
     }
 
     /// Which batch made a forwarding due is the coordinators' word; its party follows from that.
-    async fn of_forwards(&self, paid: &Paid<'_>) -> Result<Vec<Session>, ReportError> {
+    fn of_forwards(&self, paid: &Paid<'_>) -> Result<Vec<Session>, ReportError> {
         let mut sessions = Vec::new();
         for found in &paid.own {
             let hash = hex::encode(found.transfer.hash);
-            let events = self.read.values().flat_map(|read| &read.public);
+            let events = self.sources.topics.values().flat_map(|read| &read.public);
             let event = events
                 .filter(|event| event.kind == PublicEvent::FORWARDED)
                 .find(|event| event.text("transaction") == Some(&hash));
@@ -236,7 +221,7 @@ impl Signings<'_> {
             };
             let id = format!("sign/{set}/forward/{}", batch.id);
             let end = self.acknowledged(found.height);
-            sessions.push(self.session("forward", id, set, batch.serai_block, end).await?);
+            sessions.push(self.session("forward", id, set, batch.serai_block, end)?);
         }
         Ok(sessions)
     }
@@ -250,7 +235,7 @@ impl Signings<'_> {
         self.batches.iter().find(|batch| batch.height >= height).map(|batch| batch.serai_block)
     }
 
-    async fn session(
+    fn session(
         &self,
         kind: &'static str,
         id: String,
@@ -259,7 +244,7 @@ impl Signings<'_> {
         end: Option<Moment>,
     ) -> Result<Session, ReportError> {
         let confirmed = self.sets.get(set)?;
-        let hash: BlockHash = self.chain.hash(start.block).await?;
+        let hash: BlockHash = self.sources.hash(start.block)?;
         let said = self.said(&id);
         let attempts = said.iter().map(|said| sessions_in(&said.data)).max().unwrap_or_default();
         Ok(Session {
@@ -277,7 +262,7 @@ impl Signings<'_> {
     /// What public topics say of a signing, equal words together.
     fn said(&self, id: &str) -> Vec<Said> {
         let mut all: Vec<Said> = Vec::new();
-        for (name, read) in self.read {
+        for (name, read) in &self.sources.topics {
             let events = read.public.iter().filter(|event| event.kind == PublicEvent::SIGNED);
             for event in events.filter(|event| event.text("id") == Some(id)) {
                 match all.iter_mut().find(|said| said.data == event.data) {

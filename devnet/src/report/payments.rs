@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{Coin, Name};
 
-use super::collect::{Read, ReportError};
+use super::collect::ReportError;
 use super::money::Sets;
+use super::sources::Read;
 use super::topics::PublicEvent;
 use super::types::{Moment, Payment, Transaction};
 use crate::chain::{Money, MoneyEvent};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serai_bus::{Bus, BusError, Delivered, Kind, Settings, Start};
+use serai_bus::{Bus, BusError, Delivered, Kind, Position, Settings, Start};
 use serai_messages::{Coin, Name, Session};
 use serde::Deserialize;
 
@@ -58,14 +58,30 @@ pub fn bus_settings(layout: &Layout, name: &Name) -> Settings {
 /// # Errors
 /// When the topic is not there or does not give what it has.
 pub async fn read_topic(bus: &dyn Bus, topic: &str) -> Result<Vec<Delivered>, TopicsError> {
+    read_after(bus, topic, None).await
+}
+
+/// Records that `topic` holds now after one that was read before.
+///
+/// # Errors
+/// When the topic is not there, has another record in that place, or does not give what it has.
+pub(super) async fn read_after(
+    bus: &dyn Bus,
+    topic: &str,
+    after: Option<Position>,
+) -> Result<Vec<Delivered>, TopicsError> {
     let fault = |source| TopicsError::Bus { topic: topic.to_owned(), source };
     let info = bus.info(topic).await.map_err(fault)?;
     let mut records = Vec::new();
-    if info.earliest >= info.next {
+    let mut offset = match &after {
+        Some(position) => position.offset.saturating_add(1),
+        None => info.earliest,
+    };
+    if offset >= info.next {
         return Ok(records);
     }
-    let mut reader = bus.read(topic, Start::Earliest).await.map_err(fault)?;
-    let mut offset = info.earliest;
+    let start = after.map_or(Start::Earliest, Start::After);
+    let mut reader = bus.read(topic, start).await.map_err(fault)?;
     while offset < info.next {
         let delivered = tokio::time::timeout(DEADLINE, reader.next())
             .await

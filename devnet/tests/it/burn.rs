@@ -38,11 +38,11 @@ async fn a_burn_asks_for_one_payment() {
     }
     let mut found: Vec<Money> = Vec::new();
     for block in 0..=chain.finalized().await.unwrap().0 {
-        found.extend(chain.money(BlockNumber(block)).await.unwrap());
+        found.extend(chain.block(BlockNumber(block)).await.unwrap().money);
     }
     let events: Vec<_> = found.iter().map(|money| money.event.clone()).collect();
     assert_eq!(events, expected);
-    assert_eq!(chain.hash(found[1].block).await.unwrap(), found[1].hash);
+    assert_eq!(chain.block(found[1].block).await.unwrap().hash, found[1].hash);
     assert!(found[0].at_ms > 0 && found[0].index > 0);
     assert_eq!(chain.last_batch(Coin::Btc).await.unwrap(), None);
 }

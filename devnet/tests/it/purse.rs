@@ -124,7 +124,7 @@ impl<'a> Purse<'a> {
 
 async fn burned(chain: &Chain, from: BlockNumber, to: &Payee) -> Result<bool, ChainError> {
     for block in from.0..=chain.finalized().await?.0 {
-        for money in chain.money(BlockNumber(block)).await? {
+        for money in chain.block(BlockNumber(block)).await?.money {
             if matches!(&money.event, MoneyEvent::Burn { address, .. } if *address == to.bytes) {
                 return Ok(true);
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serai_devnet::binaries::{Binaries, Faulty};
 use serai_devnet::cluster::{BusChoice, Cluster, Layout, Processor, Settings};
+use serai_devnet::report::Reader;
 use serai_messages::{Coin, KeyPair, Name, Session, ValidatorSet};
 use serde_json::Value;
 
@@ -141,8 +142,9 @@ pub async fn stage(network: &Cluster, name: &Name, set: ValidatorSet, stages: &[
 
 /// The report, once it is complete.
 pub async fn report(network: &Cluster) -> Value {
+    let reader = tokio::sync::Mutex::new(Reader::default());
     let report = find("a complete report", || async {
-        match serai_devnet::report::collect(network).await {
+        match reader.lock().await.report(network).await {
             Ok(report) => Some(report),
             Err(error) if error.may_still_come() => None,
             Err(error) => panic!("{error}"),

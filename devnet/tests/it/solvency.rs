@@ -76,7 +76,7 @@ async fn after(network: &Cluster, height: u64) -> u64 {
     let chain = network.chain().await.unwrap();
     let mut found = Vec::new();
     for block in 0..=chain.finalized().await.unwrap().0 {
-        for money in chain.money(serai_messages::BlockNumber(block)).await.unwrap() {
+        for money in chain.block(serai_messages::BlockNumber(block)).await.unwrap().money {
             if let serai_devnet::chain::MoneyEvent::Batch { id, external_block, .. } = money.event
                 && history.height_of(external_block).is_some_and(|at| at > height)
             {

@@ -158,7 +158,14 @@ impl<S: Scheme> VaultKeys for Keys<S> {
         message: &[u8],
     ) -> Result<bool, Fault> {
         let keys = self.offset(offset)?;
-        Ok(Session::<S>::new(&keys, preprocesses, message)?.is_valid(accused, share))
+        match Session::<S>::new(&keys, preprocesses, message) {
+            Ok(session) => Ok(session.is_valid(accused, share)),
+            // No share can be one of a preprocess that is none.
+            Err(Fault::InvalidSignatureShare { accused: malformed }) if malformed == accused => {
+                Ok(false)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     fn verify(&self, offset: &Offset, message: &[u8], signature: &[u8; 64]) -> bool {

@@ -92,7 +92,7 @@ impl Ledger {
         let cursor = if late.is_empty() { self.state.acknowledged } else { self.state.before };
         self.state.stage = Stage::Scanning(Scanning {
             draw: Draw { signer, reference },
-            vaults: self.state.vaults.iter().map(|vault| vault.key.clone()).collect(),
+            vaults: self.state.scanned().map(|vault| vault.key.clone()).collect(),
             late,
             cursor,
             outputs: Vec::new(),
@@ -176,7 +176,7 @@ impl Ledger {
         self.state.fee = found.fee;
         let (outputs, seen) = (std::mem::take(&mut found.outputs), std::mem::take(&mut found.seen));
         let mut effects = Vec::new();
-        for output in outputs {
+        for mut output in outputs {
             // What own plans create was taken in when they were made.
             if self.state.open.iter().any(|open| open.created.contains(&output.id)) {
                 continue;
@@ -191,6 +191,7 @@ impl Ledger {
                 }));
             }
             self.state.retained = self.state.retained.saturating_add(output.amount);
+            output.data = None;
             self.state.available.push(output);
         }
         for Seen { height, transactions } in seen {

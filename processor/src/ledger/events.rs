@@ -98,21 +98,18 @@ impl Ledger {
         self.drop_retired();
     }
 
-    /// Retired vaults are not looked at any more once their last transaction is in an acknowledged
-    /// block. What they still hold is lost to the vaults.
+    /// Retired vaults are forgotten once their last transaction is in an acknowledged block. A set
+    /// that was retired before its report was due, which only its own signatures can bring about,
+    /// takes with it what it still holds: that is a shortfall.
     fn drop_retired(&mut self) {
         let open = &self.state.open;
         let gone = |vault: &Vault| {
             vault.status == Status::Retired && open.iter().all(|open| open.id.set != vault.key.set)
         };
         self.state.vaults.retain(|vault| !gone(vault));
-        let (kept, lost): (Vec<Output>, Vec<Output>) = std::mem::take(&mut self.state.available)
-            .into_iter()
-            .partition(|output| self.state.vault(output.set).is_some());
-        self.state.available = kept;
-        for output in lost {
-            self.state.costs = self.state.costs.saturating_add(output.amount);
-        }
+        let vaults = &self.state.vaults;
+        let held = |output: &Output| vaults.iter().any(|vault| vault.key.set == output.set);
+        self.state.available.retain(held);
     }
 
     fn execute(&mut self, executed: &Executed) -> Vec<Effect> {
@@ -148,6 +145,7 @@ impl Ledger {
         self.drop_retired();
         let mut addresses = Vec::new();
         let mut parts_left = false;
+        let scanned: Vec<_> = self.state.scanned().map(|vault| vault.key.set).collect();
         if let Stage::Found(found) = &mut self.state.stage {
             if let Some(part) = found.parts.pop_front() {
                 for (position, credit) in (0_u32..).zip(&part.credits) {
@@ -158,7 +156,7 @@ impl Ledger {
             }
             parts_left = !found.parts.is_empty();
             for key in &found.vaults {
-                if self.state.vaults.iter().any(|vault| vault.key.set == key.set) {
+                if scanned.contains(&key.set) {
                     let all =
                         Purpose::ALL.iter().filter_map(|p| self.network.address(key, *p).ok());
                     addresses.extend(all);
@@ -193,7 +191,8 @@ impl Ledger {
         effects
     }
 
-    /// Reports of replaced sets that have nothing left to do.
+    /// Reports of replaced sets that have nothing left to do. What is not worth the fee of moving it is
+    /// written off.
     fn report_slashes(&mut self, reference: SeraiBlock, worthless: &[ValidatorSet]) -> Vec<Effect> {
         let height = self.state.acknowledged.map_or(0, |block| block.height);
         let mut effects = Vec::new();
@@ -207,6 +206,9 @@ impl Ledger {
                 continue;
             }
             vault.reported = true;
+            for output in self.state.available.extract_if(.., |output| output.set == set) {
+                self.state.costs = self.state.costs.saturating_add(output.amount);
+            }
             // Nobody: a list of no items.
             let report = vec![0];
             effects.push(Effect::Due {

@@ -10,19 +10,23 @@ use super::state::{Burn, Effect, Open, Status};
 use crate::chain::{NoPlan, Plan, Target, VaultKey};
 
 impl Ledger {
-    /// Plans the burns that wait, in their order, as far as the vault in use has the funds.
+    /// Plans the burns that wait, in their order, as far as the vault in use has the funds. One that is
+    /// too large for now lets those after it go first.
     pub(super) fn pay(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let mut place = 0;
         while self.state.halted.is_none() {
             let Some(vault) = self.state.in_use() else { break };
             let (key, nonce) = (vault.key.clone(), vault.plans.saturating_add(1));
-            let Some(burn) = self.state.burns.pop_front() else { break };
+            let Some(burn) = self.state.burns.get(place).cloned() else { break };
             match self.plan_payment(&key, nonce, &burn) {
                 Ok(plan) => {
+                    self.state.burns.remove(place);
                     let id = SigningId { set: key.set, thing: Thing::Payment(burn.id) };
                     effects.extend(self.take_plan(id, plan, burn.reference, burn.amount));
                 }
                 Err(NoPlan::Unpayable(reason)) => {
+                    self.state.burns.remove(place);
                     self.state.retained = self.state.retained.saturating_add(burn.amount);
                     effects.push(Effect::Tell(ProcessorMessage::Unpayable {
                         coin: self.network.coin(),
@@ -31,22 +35,15 @@ impl Ledger {
                         reason,
                     }));
                 }
-                Err(NoPlan::NotEnough { .. }) => {
-                    self.state.burns.push_front(burn);
-                    break;
-                }
+                Err(NoPlan::NotEnough { .. }) => place = place.saturating_add(1),
                 Err(NoPlan::Scattered { .. }) => {
-                    self.state.burns.push_front(burn);
                     let joined = self.join(&key);
                     if joined.is_empty() {
                         break;
                     }
                     effects.extend(joined);
                 }
-                Err(NoPlan::InvalidKey(error)) => {
-                    self.state.burns.push_front(burn);
-                    effects.extend(self.halt(error.to_string()));
-                }
+                Err(NoPlan::InvalidKey(error)) => effects.extend(self.halt(error.to_string())),
             }
         }
         effects

@@ -256,6 +256,12 @@ impl State {
         self.vaults.iter().find(|vault| vault.key.set == set)
     }
 
+    /// Vaults that blocks are looked at for: a set that may be retired at any time, and signs no more,
+    /// could not move what still came.
+    pub fn scanned(&self) -> impl Iterator<Item = &Vault> {
+        self.vaults.iter().filter(|vault| !vault.reported)
+    }
+
     pub fn in_use(&self) -> Option<&Vault> {
         self.vaults.iter().find(|vault| vault.status == Status::InUse)
     }

@@ -7,6 +7,7 @@ use serai_messages::signing::{SigningId, Thing};
 use serai_messages::vault::{CoordinatorMessage, Holdings, ProcessorMessage};
 use serai_messages::{DecodeError, InvalidId, SignatureBytes, decode, encode};
 
+use super::scale::blake2_256;
 use super::{Effect, HoldingsAt, Input, Ledger};
 use crate::chain::{Block, Network, Plan};
 use crate::signing::Due;
@@ -14,7 +15,8 @@ use crate::signing::Due;
 /// The tables. Plans are never deleted.
 pub const MIGRATION: Migration = Migration {
     component: "ledger",
-    steps: &["CREATE TABLE ledger (snapshot BLOB NOT NULL) STRICT;
+    steps: &[
+        "CREATE TABLE ledger (snapshot BLOB NOT NULL) STRICT;
         CREATE TABLE ledger_events (number INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT;
         CREATE TABLE due (id TEXT PRIMARY KEY, due BLOB NOT NULL) STRICT;
         CREATE TABLE plans (
@@ -22,7 +24,10 @@ pub const MIGRATION: Migration = Migration {
             state TEXT NOT NULL) STRICT;
         CREATE INDEX plans_by_state ON plans (state);
         CREATE TABLE holdings (batch INTEGER PRIMARY KEY, due BLOB NOT NULL) STRICT;
-        CREATE TABLE external_chain (genesis BLOB NOT NULL) STRICT;"],
+        CREATE TABLE external_chain (genesis BLOB NOT NULL) STRICT;",
+        "CREATE TABLE seen_events (intent TEXT PRIMARY KEY, digest BLOB NOT NULL)
+            STRICT, WITHOUT ROWID;",
+    ],
 };
 
 /// What stops the processor: its own storage.
@@ -107,7 +112,8 @@ impl Book {
         &self.ledger
     }
 
-    /// Takes the next of Serai's events, now or once the external chain is as far.
+    /// Takes the next of Serai's events, now or once the external chain is as far. An event counts
+    /// once, whoever relays it again: a coordinator that was restored relays all of them from block 0.
     ///
     /// # Errors
     /// [`Error`]; the caller rolls back and stops.
@@ -116,7 +122,24 @@ impl Book {
         transaction: &Transaction<'_>,
         event: &CoordinatorMessage,
     ) -> Result<Taken, Error> {
-        transaction.execute("INSERT INTO ledger_events (event) VALUES (?1)", [encode(event)])?;
+        let (intent, bytes) = (event.intent(), encode(event));
+        let digest = blake2_256(&bytes);
+        let seen: Option<[u8; 32]> = transaction
+            .query_row("SELECT digest FROM seen_events WHERE intent = ?1", [&intent], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        if let Some(seen) = seen {
+            if seen != digest {
+                tracing::error!(intent, "relayed again with another content, which is not taken");
+            }
+            return Ok(Taken::default());
+        }
+        transaction.execute(
+            "INSERT INTO seen_events (intent, digest) VALUES (?1, ?2)",
+            (&intent, digest),
+        )?;
+        transaction.execute("INSERT INTO ledger_events (event) VALUES (?1)", [bytes])?;
         let mut effects = Vec::new();
         self.drain(transaction, &mut effects)?;
         self.save(transaction, effects)

@@ -71,7 +71,7 @@ pub struct Outcome {
     pub answers: Vec<ProcessorMessage>,
     /// Why the request was not obeyed, for the dead letters.
     pub rejected: Option<String>,
-    /// The signatures, the first time that they are known here.
+    /// The signatures, once they are known here.
     pub signed: Option<(SigningId, Vec<SignatureBytes>)>,
 }
 
@@ -201,6 +201,9 @@ impl Signing {
         let answered = |answer| Outcome { answers: vec![answer], ..Outcome::default() };
         match message {
             CoordinatorMessage::Preprocess { id, opener } => {
+                if let Some(signatures) = tables::signatures(transaction, *id)? {
+                    return self.signed(transaction, &stored, signatures);
+                }
                 let preprocess = match tables::preprocess_for(transaction, *id, *opener)? {
                     Some(given) => given.preprocess,
                     None if tables::unused(transaction, *id)? >= MAX_UNUSED => {
@@ -288,9 +291,15 @@ impl Signing {
                 "the preprocess was used otherwise before; it signs once".to_owned(),
             ));
         }
-        let given = tables::preprocess_of(transaction, stored.id, own)?.ok_or_else(|| {
-            Stop::Refused("the preprocess under this processor's name is not its own".to_owned())
-        })?;
+        let Some(given) = tables::preprocess_of(transaction, stored.id, own)? else {
+            // Deleted with the others once the thing was signed, as far as anybody can tell.
+            if let Some(signatures) = tables::signatures(transaction, stored.id)? {
+                return Ok(ProcessorMessage::Signed { id: stored.id, signatures });
+            }
+            return Err(Stop::Refused(
+                "the preprocess under this processor's name is not its own".to_owned(),
+            ));
+        };
         let members = vault.members.clone();
         let label = seeds_label(stored.id, own);
         let seeds = self.cipher.open(&label, &given.seeds)?;
@@ -342,6 +351,14 @@ impl Signing {
         let set = SigningSet::read(stored, &*vault.keys, &vault.members, preprocesses)
             .map_err(Stop::Refused)?;
         let shares = by_message(stored, &vault.members, shares).map_err(Stop::Refused)?;
+        // Who has not been heard is not at fault.
+        for (shares, preprocesses) in shares.iter().zip(&set.preprocesses) {
+            if let Some(absent) = preprocesses.keys().find(|signer| !shares.contains_key(signer)) {
+                return Err(Stop::Refused(format!(
+                    "the share of participant {absent} is not there"
+                )));
+            }
+        }
         let signatures: Result<Vec<_>, Fault> = stored
             .messages
             .iter()
@@ -393,7 +410,8 @@ impl Signing {
         Ok(true)
     }
 
-    /// Keeps signatures that verify. The first ones known stay.
+    /// Keeps signatures that verify, and deletes the nonces that wait for a session. The first
+    /// signatures known stay.
     fn signed(
         &mut self,
         transaction: &Transaction<'_>,
@@ -401,13 +419,15 @@ impl Signing {
         signatures: Vec<SignatureBytes>,
     ) -> Result<Outcome, Stop> {
         let id = stored.id;
-        let answer = |signatures| vec![ProcessorMessage::Signed { id, signatures }];
-        if let Some(signatures) = tables::signatures(transaction, id)? {
-            return Ok(Outcome { answers: answer(signatures), ..Outcome::default() });
-        }
-        tables::set_signatures(transaction, id, &signatures)?;
+        let signatures = match tables::signatures(transaction, id)? {
+            Some(known) => known,
+            None => {
+                tables::set_signatures(transaction, id, &signatures)?;
+                signatures
+            }
+        };
         Ok(Outcome {
-            answers: answer(signatures.clone()),
+            answers: vec![ProcessorMessage::Signed { id, signatures: signatures.clone() }],
             rejected: None,
             signed: Some((id, signatures)),
         })

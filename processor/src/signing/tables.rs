@@ -106,6 +106,7 @@ pub(super) fn signatures(
     bytes.flatten().map(|bytes| decode(&bytes).map_err(|error| malformed(0, error))).transpose()
 }
 
+/// Keeps a thing's signatures, and deletes its unused preprocesses: nothing of it is signed any more.
 pub(super) fn set_signatures(
     transaction: &Transaction<'_>,
     id: SigningId,
@@ -115,6 +116,7 @@ pub(super) fn set_signatures(
         "UPDATE things SET signatures = ?2 WHERE id = ?1",
         (id.to_string(), encode(&signatures.to_vec())),
     )?;
+    transaction.execute("DELETE FROM preprocesses WHERE id = ?1", [id.to_string()])?;
     Ok(())
 }
 

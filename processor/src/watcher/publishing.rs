@@ -30,51 +30,69 @@ impl Publishing {
         Self { chain, check, tracked: BTreeMap::new() }
     }
 
+    /// Looks after each; one that the chain gives no answer about holds up no other.
+    ///
+    /// # Errors
+    /// The first reason why the chain gave no answer, once all were looked after.
     pub async fn turn(
         &mut self,
         publications: &[Publication],
         reports: &Reports,
     ) -> Result<(), Stop> {
         self.tracked.retain(|id, _| publications.iter().any(|publication| publication.id == *id));
+        let mut failed = None;
         for publication in publications {
-            let now = Instant::now();
-            let tracked = self.tracked.entry(publication.id).or_insert(Tracked {
-                next: now,
-                published: publication.published,
-                refused: false,
-                last: false,
-            });
-            if tracked.last || tracked.next > now {
-                continue;
+            match self.look_after(publication, reports).await {
+                Ok(()) => {}
+                Err(Stop::Gone) => return Err(Stop::Gone),
+                Err(stop @ Stop::Chain(_)) => failed = failed.or(Some(stop)),
             }
-            let known = match self.chain.transaction(publication.hash).await? {
-                TransactionStatus::Unknown => match self.chain.publish(&publication.raw).await {
-                    Ok(_) => true,
-                    Err(ChainError::Refused(reason)) => {
-                        if !tracked.refused {
-                            tracing::warn!(id = %publication.id, reason, "transaction refused");
-                        }
-                        tracked.refused = true;
-                        false
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn look_after(
+        &mut self,
+        publication: &Publication,
+        reports: &Reports,
+    ) -> Result<(), Stop> {
+        let now = Instant::now();
+        let tracked = self.tracked.entry(publication.id).or_insert(Tracked {
+            next: now,
+            published: publication.published,
+            refused: false,
+            last: false,
+        });
+        if tracked.last || tracked.next > now {
+            return Ok(());
+        }
+        let known = match self.chain.transaction(publication.hash).await? {
+            TransactionStatus::Unknown => match self.chain.publish(&publication.raw).await {
+                Ok(_) => true,
+                Err(ChainError::Refused(reason)) => {
+                    if !tracked.refused {
+                        tracing::warn!(id = %publication.id, reason, "transaction refused");
                     }
-                    Err(error) => return Err(error.into()),
-                },
-                TransactionStatus::Pending => true,
-                TransactionStatus::Included { finalized, .. } => {
-                    tracked.last = finalized;
-                    true
+                    tracked.refused = true;
+                    false
                 }
-            };
-            tracked.next = Instant::now().checked_add(self.check).unwrap_or(now);
-            let id = publication.id;
-            if known && !tracked.published {
-                tracing::info!(%id, transaction = hex::encode(publication.hash), "published");
-                reports.send(Report::Published { id, transaction: publication.hash }).await?;
-                tracked.published = true;
+                Err(error) => return Err(error.into()),
+            },
+            TransactionStatus::Pending => true,
+            TransactionStatus::Included { finalized, .. } => {
+                tracked.last = finalized;
+                true
             }
-            if tracked.last {
-                reports.send(Report::Final { id }).await?;
-            }
+        };
+        tracked.next = Instant::now().checked_add(self.check).unwrap_or(now);
+        let id = publication.id;
+        if known && !tracked.published {
+            tracing::info!(%id, transaction = hex::encode(publication.hash), "published");
+            reports.send(Report::Published { id, transaction: publication.hash }).await?;
+            tracked.published = true;
+        }
+        if tracked.last {
+            reports.send(Report::Final { id }).await?;
         }
         Ok(())
     }

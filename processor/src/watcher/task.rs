@@ -232,8 +232,9 @@ impl Watcher {
         }
         let Some(finalized) = self.finalized else { return Ok(()) };
         self.send_blocks(&orders, finalized).await?;
-        self.publishing.turn(&orders.publications, &self.reports).await?;
-        self.ask_holdings(&orders.holdings).await
+        let published = self.publishing.turn(&orders.publications, &self.reports).await;
+        self.ask_holdings(&orders.holdings).await?;
+        published
     }
 
     /// Whether it is the chain that is known, or the first one seen.

@@ -361,7 +361,6 @@ async fn nodes_come_and_go() {
     }
 }
 
-#[ignore = "the last look at what was reported fails: to be understood"]
 #[tokio::test]
 async fn a_node_may_be_away_but_not_another_chains() {
     LocalSet::new().run_until(nodes_come_and_go()).await;

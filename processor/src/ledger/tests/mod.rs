@@ -5,4 +5,5 @@
 mod double;
 mod properties;
 mod rules;
+mod store;
 mod world;

@@ -115,6 +115,61 @@ fn a_rotation_moves_everything_and_ends_with_a_report() {
 }
 
 #[test]
+fn a_vault_whose_report_is_due_credits_nothing() {
+    let mut world = World::new();
+    world.deposit(0, Purpose::External, 1_000, Some(transfer()));
+    world.mine(9, 2);
+    world.execute(0);
+    world.activate();
+    for _ in 0..CLOSING_BLOCKS + 5 * QUIET_BLOCKS as u64 {
+        world.mine(9, 2);
+        world.execute(0);
+    }
+    assert_eq!(world.reported, [set(0)]);
+    // Nobody would move it: the set may be retired at any time.
+    let supply = world.supply;
+    world.deposit(0, Purpose::External, 500, Some(transfer()));
+    for _ in 0..=QUIET_BLOCKS {
+        world.mine(9, 2);
+        world.execute(0);
+    }
+    assert_eq!(world.supply, supply);
+    let plans = world.plans.len();
+    world.retire();
+    world.deposit(1, Purpose::External, 300, Some(transfer()));
+    world.mine(9, 2);
+    world.execute(0);
+    assert_eq!((world.supply, world.plans.len()), (supply + 300 - COST, plans));
+}
+
+#[test]
+fn a_burn_that_is_too_large_for_now_lets_others_go_first() {
+    let mut world = World::new();
+    world.deposit(0, Purpose::External, 1_000, Some(transfer()));
+    world.mine(9, 2);
+    world.execute(0);
+    world.activate();
+    // Forwarding costs more than the deposit left for it.
+    for _ in 0..2 * QUIET_BLOCKS {
+        world.mine(9, 50);
+        world.execute(0);
+    }
+    world.mine(9, 2);
+    world.execute(0);
+    let plans = world.plans.len();
+    world.burn(980, vec![9; 20]).unwrap();
+    assert_eq!(world.plans.len(), plans);
+    let second = world.burn(15, vec![9; 20]).unwrap();
+    assert_eq!(world.plans.len(), plans + 1);
+    assert_eq!(world.plans[plans].0.thing, Thing::Payment(second));
+    // With the next deposit there is enough.
+    world.deposit(1, Purpose::External, 500, Some(transfer()));
+    world.mine(9, 2);
+    world.execute(0);
+    assert_eq!(world.plans.len(), plans + 2);
+}
+
+#[test]
 fn a_deposit_to_a_vault_activated_meanwhile_is_credited_later() {
     let mut world = World::new();
     world.mine(0, 1);
