@@ -1,54 +1,27 @@
 //! Records of `{name}-serai`: what observation saw.
 
-use std::time::{Duration, Instant};
-
 use rusqlite::Transaction;
 use serai_bus::{Delivered, exchange};
-use serai_messages::observation::{Event, SetMember};
+use serai_messages::observation::Event;
 use serai_messages::signing::{SigningId, Thing};
-use serai_messages::{BlockNumber, Coin, ValidatorSet, decode};
+use serai_messages::{BlockNumber, Coin, decode};
 use serai_protocol::keygen::Input;
 
 use super::actor::{Error, READER};
-use super::intake::{self, Read};
+use super::intake;
 use super::outlet::{Outlet, Wake};
 use super::running::Running;
 use super::start::generating;
 use super::tables;
 use crate::processes::core::status::{State, Step};
-use crate::processes::observation::ReadError;
-
-/// Longest that a node may lag behind the one from which a set was read, before the set counts as
-/// none of Serai's.
-const NODE_PATIENCE: Duration = Duration::from_secs(600);
-
-/// Pause before the node is asked again.
-const NODE_RETRY: Duration = Duration::from_millis(500);
 
 impl Running {
-    /// Before the transaction: a new set is compared with the node. Returns the reason when the
-    /// record is to be put aside.
-    pub(super) async fn check(&self, read: &Read) -> Result<Option<String>, Error> {
-        if read.topic != self.serai_topic {
-            return Ok(None);
-        }
-        let Ok(record) = &read.delivered.record else { return Ok(None) };
-        match decode::<Event>(&record.body) {
-            Ok(Event::NewSet { set, members, .. })
-                if self.conversations.contains_key(&set.coin) =>
-            {
-                self.check_with_node(set, &members).await
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// A record of `{name}-serai`.
     pub(super) fn handle_serai(
         &mut self,
         transaction: &Transaction<'_>,
         delivered: &Delivered,
-        refused: Option<String>,
+        refused: Option<&str>,
         wake: &mut Wake,
     ) -> Result<(), Error> {
         let topic = self.serai_topic.clone();
@@ -62,62 +35,12 @@ impl Running {
                 }
                 match (decode::<Event>(&record.body), refused) {
                     (Ok(event), None) => return self.handle_event(transaction, event, wake),
-                    (Ok(_), Some(reason)) => reason,
+                    (Ok(_), Some(reason)) => reason.to_owned(),
                     (Err(error), _) => error.to_string(),
                 }
             }
         };
         self.put_aside(transaction, &topic, delivered, &bad, wake)
-    }
-
-    /// SEED, start-up: the validators read from the topic are checked against the node. Returns the
-    /// reason when they are not the same. Waits for the node: without it nothing could begin.
-    async fn check_with_node(
-        &self,
-        set: ValidatorSet,
-        members: &[SetMember],
-    ) -> Result<Option<String>, Error> {
-        let step = Step::ReadValidators(set.coin);
-        let board = &self.surroundings.board;
-        let begun = Instant::now();
-        loop {
-            match self.surroundings.observation.set_members(set).await {
-                Ok(on_node) if !same_members(&on_node, members) => {
-                    let reason = format!(
-                        "the validators of {set} on {} are not those that the Serai node gives; \
-                         check who else writes to the topic",
-                        self.serai_topic
-                    );
-                    board.set(step, State::Failed(reason.clone()));
-                    return Ok(Some(reason));
-                }
-                Ok(_) => {
-                    board.set(step, State::Ok);
-                    return Ok(None);
-                }
-                // The node keeps the members of the latest set only.
-                Err(ReadError::NotLatest { current: Some(current), .. })
-                    if current > set.session =>
-                {
-                    board.set(step, State::Ok);
-                    return Ok(None);
-                }
-                Err(ReadError::Stopped) => return Err(Error::Ended("observation")),
-                Err(error @ ReadError::NotLatest { .. }) if begun.elapsed() > NODE_PATIENCE => {
-                    let reason = format!("{set} on {} is not on Serai: {error}", self.serai_topic);
-                    board.set(step, State::Failed(reason.clone()));
-                    return Ok(Some(reason));
-                }
-                Err(error) => {
-                    board.set(step, State::Waiting(error.to_string()));
-                    // Heartbeats are not read meanwhile.
-                    for coin in self.conversations.keys() {
-                        self.surroundings.lifecycle.set_listening(*coin, false);
-                    }
-                    tokio::time::sleep(NODE_RETRY).await;
-                }
-            }
-        }
     }
 
     fn handle_event(
@@ -220,11 +143,4 @@ impl Running {
         }
         Ok(())
     }
-}
-
-/// Whether these are the same validators with the same shares, in the same order. Their addresses are
-/// theirs to change at any time.
-fn same_members(some: &[SetMember], others: &[SetMember]) -> bool {
-    let held = |member: &SetMember| (member.validator, member.shares);
-    some.iter().map(held).eq(others.iter().map(held))
 }

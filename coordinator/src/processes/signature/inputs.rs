@@ -32,20 +32,12 @@ pub(super) enum Item {
 impl Running {
     /// Handles inputs in order, and then what waited for one of them.
     pub(super) async fn handle(&mut self, items: Vec<Item>) -> Result<(), Error> {
-        let mut checked = Vec::with_capacity(items.len());
-        for item in items {
-            let refused = match &item {
-                Item::Read(read) => self.check(read).await?,
-                Item::Inbound(_) => None,
-            };
-            checked.push((item, refused));
-        }
         let accepted = self
             .commit(|this, transaction, wake| {
                 let mut accepted = Vec::new();
-                for (item, refused) in checked {
+                for item in items {
                     match item {
-                        Item::Read(read) => this.handle_read(transaction, &read, refused, wake)?,
+                        Item::Read(read) => this.handle_read(transaction, &read, wake)?,
                         Item::Inbound(inbound) => {
                             accepted.extend(this.handle_inbound(transaction, inbound, wake)?);
                         }
@@ -68,12 +60,11 @@ impl Running {
         &mut self,
         transaction: &Transaction<'_>,
         read: &Read,
-        refused: Option<String>,
         wake: &mut Wake,
     ) -> Result<(), Error> {
-        let Read { topic, delivered } = read;
+        let Read { topic, delivered, refused } = read;
         if *topic == self.serai_topic {
-            return self.handle_serai(transaction, delivered, refused, wake);
+            return self.handle_serai(transaction, delivered, refused.as_deref(), wake);
         }
         let coin = self.conversations.values().find(|c| c.topic == *topic).map(|c| c.coin);
         match coin {

@@ -10,7 +10,8 @@ use serai_bus::{
 use serai_messages::{Endpoint, Record};
 use tokio::sync::mpsc;
 
-use crate::processes::core::status::{Board, State};
+use super::check::SetCheck;
+use crate::processes::core::status::State;
 
 /// Records read ahead of handling, over all topics; reading waits when it is full.
 const QUEUE: usize = 32;
@@ -22,6 +23,8 @@ pub struct Read {
     pub topic: String,
     /// The record.
     pub delivered: Delivered,
+    /// Why it is to be put aside, if it is to be.
+    pub refused: Option<String>,
 }
 
 /// What reading of several topics brings. Dropping it ends the reading.
@@ -32,27 +35,28 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Reads `topics` from where `reader` stands on each.
-    pub fn new(
+    /// Reads `topics` from where `reader` stands on each, and checks what is read.
+    pub(super) fn new(
         bus: Arc<dyn Bus>,
         database: Database,
-        board: Board,
         topics: impl Iterator<Item = String>,
         reader: &'static str,
         offset_reset: OffsetReset,
+        check: &SetCheck,
     ) -> Self {
         let (sender, reads) = mpsc::channel(QUEUE);
         let mut tasks = tokio::task::JoinSet::new();
         let stopped = Arc::new(Mutex::new(BTreeSet::new()));
         for topic in topics {
-            let (bus, database, board) = (Arc::clone(&bus), database.clone(), board.clone());
+            let (bus, database) = (Arc::clone(&bus), database.clone());
             let (sender, stopped) = (sender.clone(), Arc::clone(&stopped));
+            let check = check.clone();
             tasks.spawn(async move {
-                let reading = read(&bus, &database, &board, reader, &topic, offset_reset, &sender);
+                let reading = read(&bus, &database, reader, &topic, offset_reset, &check, &sender);
                 if let Err(error) = reading.await {
                     let reason = error.to_string();
                     tracing::error!(topic, reason, "reading has stopped");
-                    board.report(reader, topic.clone(), State::Failed(reason));
+                    check.board.report(reader, topic.clone(), State::Failed(reason));
                     stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(topic);
                 }
             });
@@ -88,20 +92,21 @@ impl Intake {
 async fn read(
     bus: &Arc<dyn Bus>,
     database: &Database,
-    board: &Board,
     reader: &'static str,
     topic: &str,
     offset_reset: OffsetReset,
+    check: &SetCheck,
     sender: &mpsc::Sender<Read>,
 ) -> Result<(), SubscribeError> {
     let consumer = exchange::Consumer { reader, topic };
     let mut subscription = Subscription::open(bus, database, consumer, offset_reset).await?;
-    board.report(reader, topic, State::Ok);
+    check.board.report(reader, topic, State::Ok);
     loop {
         let delivered = subscription.next().await?;
         // Read ahead of handling by the queue's length: close enough for a lag monitor.
         subscription.handled(delivered.offset).await;
-        let read = Read { topic: topic.to_owned(), delivered };
+        let refused = check.refusal(topic, &delivered).await;
+        let read = Read { topic: topic.to_owned(), delivered, refused };
         if sender.send(read).await.is_err() {
             return Ok(());
         }

@@ -26,6 +26,7 @@
 
 mod actor;
 mod answers;
+mod check;
 mod clock;
 mod conversation;
 mod due;

@@ -7,6 +7,7 @@ use serai_messages::{BlockHash, BlockNumber, Topic, ValidatorSet};
 use serai_protocol::keygen::Input;
 
 use super::actor::{Actor, Error, READER};
+use super::check::SetCheck;
 use super::clock::Alarms;
 use super::conversation::Conversation;
 use super::error::SessionError;
@@ -48,16 +49,22 @@ impl Running {
         for (id, delay_ms, timer) in signings.resume(&surroundings.database)? {
             alarms.arm(id, delay_ms, timer);
         }
+        let check = SetCheck {
+            observation: surroundings.observation.clone(),
+            board: surroundings.board.clone(),
+            coins: conversations.keys().copied().collect(),
+            topic: serai_topic.clone(),
+        };
         let intake = Intake::new(
             Arc::clone(&surroundings.bus),
             surroundings.database.clone(),
-            surroundings.board.clone(),
             conversations
                 .values()
                 .map(|conversation| conversation.topic.clone())
                 .chain([serai_topic.clone()]),
             READER,
             settings.offset_reset,
+            &check,
         );
         let (height, parked) = (BlockNumber::default(), BTreeMap::new());
         let mut running = Self {

@@ -1,5 +1,6 @@
 //! Coordinators with real stores; the test is their network, their processors and their clock.
 
+mod intake;
 mod relay;
 mod signing;
 mod world;

@@ -194,7 +194,10 @@ impl Validator {
     async fn read(&mut self, topic: Topic, record: Record) {
         let topic = topic.full_name(&self.name);
         let delivered = Delivered { offset: self.offset, record: Ok(record) };
-        self.running.handle(vec![Item::Read(Read { topic, delivered })]).await.unwrap();
+        self.running
+            .handle(vec![Item::Read(Read { topic, delivered, refused: None })])
+            .await
+            .unwrap();
     }
 
     /// What its processor was told since the last look.
