@@ -17,8 +17,10 @@ mod coordinator;
 mod id;
 mod peer;
 mod processor;
+mod request;
 
 pub use coordinator::CoordinatorMessage;
 pub use id::{Content, MAX_MESSAGES, PaymentId, Shares, SigningId, Thing};
 pub use peer::PeerMessage;
 pub use processor::ProcessorMessage;
+pub use request::Request;

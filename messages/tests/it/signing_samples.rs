@@ -87,8 +87,9 @@ pub fn processor_messages() -> Vec<ProcessorMessage> {
         ProcessorMessage::InvalidShare { id, open, accused },
         ProcessorMessage::Signed { id, signatures: vec![SignatureBytes([0xdd; 64])] },
         ProcessorMessage::Judged { id, open, accused, valid: false },
-        ProcessorMessage::Refused { id, reason: "no".to_owned() },
     ]);
+    let refused = |request| ProcessorMessage::Refused { id, request, reason: "no".to_owned() };
+    messages.extend(coordinator_messages().iter().map(|asked| refused(asked.request())));
     messages
 }
 
@@ -105,7 +106,11 @@ pub fn coordinator_messages() -> Vec<CoordinatorMessage> {
             shares: vec![(accused, vec![vec![3]])],
         },
         CoordinatorMessage::Judge { id, open, preprocesses, accused, share: vec![vec![3]] },
-        CoordinatorMessage::Signature { id, signatures: vec![SignatureBytes([0xdd; 64])] },
+        CoordinatorMessage::Signature {
+            id,
+            sender: accused,
+            signatures: vec![SignatureBytes([0xdd; 64])],
+        },
     ]
 }
 

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{
     MAX_VALIDATORS, SignatureBytes, SignedStatement, ValidatorKey,
-    signing::{CoordinatorMessage, PeerMessage, Shares},
+    signing::{CoordinatorMessage, PeerMessage, Request, Shares},
     threshold,
 };
 
 use super::{
     Effect, Fault, FaultKind, FaultSummary, Input, InvalidParameters, Parameters, Summary, Timer,
-    asked::{Asked, Request},
     judging::Accusation,
     opener::{Grace, Session, State},
 };
@@ -68,7 +67,8 @@ pub struct Signing {
     pub(super) turn: bool,
     pub(super) grace: Grace,
     pub(super) sessions: Vec<Session>,
-    pub(super) asked: Asked,
+    /// What the own processor still owes an answer.
+    pub(super) asked: BTreeSet<Request>,
     pub(super) accusations: BTreeMap<(usize, usize), Accusation>,
     /// Reported to all for other content.
     pub(super) reported: BTreeSet<usize>,
@@ -131,7 +131,7 @@ impl Signing {
             turn: own == 0,
             grace: Grace::Idle,
             sessions: Vec::new(),
-            asked: Asked::default(),
+            asked: BTreeSet::new(),
             accusations: BTreeMap::new(),
             reported: BTreeSet::new(),
             faults: Vec::new(),
@@ -212,7 +212,7 @@ impl Signing {
     pub(super) fn ask_preprocess(&mut self, opener: usize, out: &mut Vec<Effect>) {
         let Some(peer) = self.peers.get(opener) else { return };
         let key = peer.key;
-        if peer.told.is_none() && self.asked.ask(Request::Preprocess { opener }) {
+        if peer.told.is_none() && self.asked.insert(Request::Preprocess { opener: key }) {
             let id = self.parameters.id;
             out.push(Effect::ToProcessor(CoordinatorMessage::Preprocess { id, opener: key }));
         }

@@ -2,12 +2,11 @@
 
 use serai_messages::{
     Body, Enclosed, SignedStatement, ValidatorKey,
-    signing::{CoordinatorMessage, PeerMessage, Shares},
+    signing::{CoordinatorMessage, PeerMessage, Request, Shares},
 };
 
 use super::{
-    Effect, FaultKind, Signing, asked::Request, machine::Joined, opener::preprocess_of,
-    receive::verified,
+    Effect, FaultKind, Signing, machine::Joined, opener::preprocess_of, receive::verified,
 };
 
 /// How often one peer is told the signatures.
@@ -150,7 +149,7 @@ impl Signing {
         let statement = statement.clone();
         peer.joined.insert(number, Joined { digest, statement, preprocess, shared: false });
         let (id, open) = (self.parameters.id, digest);
-        self.asked.ask(Request::Sign { open });
+        self.asked.insert(Request::Sign { open });
         out.push(Effect::ToProcessor(CoordinatorMessage::Sign { id, open, preprocesses }));
         if self.sessions_left(opener) {
             self.ask_preprocess(opener, out);

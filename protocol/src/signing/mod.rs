@@ -26,7 +26,6 @@
 //! its sessions (twice as many as there are validators), 16 accusations that the own processor still
 //! judges. At most [`serai_messages::MAX_VALIDATORS`] validators, one key share each.
 
-mod asked;
 mod event;
 mod fault;
 mod judging;

@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{
     Body, Enclosed, SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey,
-    signing::{CoordinatorMessage, PeerMessage, Shares},
+    signing::{CoordinatorMessage, PeerMessage, Request, Shares},
 };
 
-use super::{
-    Effect, FaultKind, Signing, Timer, asked::Request, machine::GRACE_MS, receive::verified,
-};
+use super::{Effect, FaultKind, Signing, Timer, machine::GRACE_MS, receive::verified};
 
 /// The wait for members that the draw names first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +137,7 @@ impl Signing {
     /// Opens a session when those are ready that should be.
     pub(super) fn open_if_ready(&mut self, out: &mut Vec<Effect>) {
         let aggregating = self.sessions.iter().any(|session| session.state == State::Aggregating);
-        if self.is_done() || !self.turn || aggregating && !self.asked.has_refusals() {
+        if self.is_done() || !self.turn || aggregating {
             return;
         }
         self.verify_shares(out);
@@ -180,11 +178,11 @@ impl Signing {
         }
         for session in self.sessions.iter().filter(|session| session.state == State::Shares) {
             let unknown = |(rank, _): &(&usize, &SignedStatement)| !session.valid.contains(*rank);
-            for (rank, share) in session.shares.iter().filter(unknown) {
+            for (_, share) in session.shares.iter().filter(unknown) {
                 let (open, Some((accused, share))) = (session.open, share_of(share)) else {
                     continue;
                 };
-                if self.asked.ask(Request::Judge { open, accused: *rank }) {
+                if self.asked.insert(Request::Judge { open, accused }) {
                     let (id, preprocesses) = (self.parameters.id, session.set());
                     out.push(Effect::ToProcessor(CoordinatorMessage::Judge {
                         id,
@@ -302,7 +300,7 @@ impl Signing {
         let preprocesses = session.set();
         let shares = session.shares.values().filter_map(share_of).collect();
         let id = self.parameters.id;
-        self.asked.ask(Request::Aggregate { open });
+        self.asked.insert(Request::Aggregate { open });
         out.push(Effect::ToProcessor(CoordinatorMessage::Aggregate {
             id,
             open,

@@ -2,10 +2,10 @@
 
 use serai_messages::{
     Body, Enclosed, STATEMENT_CONTEXT, SignedStatement, VERSION,
-    signing::{CoordinatorMessage, MAX_MESSAGES, PeerMessage, Shares},
+    signing::{CoordinatorMessage, MAX_MESSAGES, PeerMessage, Request, Shares},
 };
 
-use super::{Effect, FaultKind, Signing, asked::Request};
+use super::{Effect, FaultKind, Signing};
 
 /// Bytes of one message's preprocess or share.
 const MAX_PART_BYTES: usize = 512;
@@ -176,9 +176,10 @@ impl Signing {
             return;
         }
         peer.signed = Some(statement.clone());
-        if self.asked.ask(Request::Signature { sender: rank }) {
+        let sender = peer.key;
+        if self.asked.insert(Request::Signature { sender }) {
             let (id, signatures) = (*id, signatures.clone());
-            out.push(Effect::ToProcessor(CoordinatorMessage::Signature { id, signatures }));
+            out.push(Effect::ToProcessor(CoordinatorMessage::Signature { id, sender, signatures }));
         }
     }
 }

@@ -6,6 +6,7 @@ mod honest;
 mod liars;
 mod openers;
 mod processor;
+mod refusals;
 mod restart;
 mod silent;
 mod world;

@@ -8,7 +8,9 @@ use serai_messages::{
     BlockHash, BlockNumber, Body, Coin, STATEMENT_CONTEXT, Session, SignatureBytes,
     SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet,
     observation::SeraiBlock,
-    signing::{Content, CoordinatorMessage, PeerMessage, ProcessorMessage, SigningId, Thing},
+    signing::{
+        Content, CoordinatorMessage, PeerMessage, ProcessorMessage, Request, SigningId, Thing,
+    },
     threshold,
 };
 use serai_protocol::signing::{Effect, Fault, Input, Parameters, Signing, Timer};
@@ -57,7 +59,8 @@ enum Event {
 
 /// Changes what a validator says to another one (from, to, message); own copies stay as they are.
 pub type Lie = Box<dyn FnMut(usize, usize, &PeerMessage) -> Vec<PeerMessage>>;
-pub type ProcessorLie = Box<dyn FnMut(usize, ProcessorMessage) -> ProcessorMessage>;
+/// Changes what a processor answers to a request.
+pub type ProcessorLie = Box<dyn FnMut(usize, Request, ProcessorMessage) -> ProcessorMessage>;
 /// Plays a validator by hand: learns a statement, or nothing every 50 ms; says what to whom.
 pub type Puppet = Box<dyn FnMut(Option<&SignedStatement>) -> Vec<(usize, PeerMessage)>>;
 
@@ -130,7 +133,7 @@ impl World {
             content,
             liars: BTreeSet::new(),
             lie: Box::new(|_, _, message| vec![message.clone()]),
-            processor_lie: Box::new(|_, message| message),
+            processor_lie: Box::new(|_, _, message| message),
             puppets: BTreeMap::new(),
             queue: BTreeMap::new(),
             events: 0,
@@ -221,7 +224,6 @@ impl World {
                 content: validator.parameters.content.clone(),
                 preprocess: validator.processor.preprocess(opener),
             };
-            let ready = (self.processor_lie)(index, ready);
             self.push(0, Event::Input(index, Input::Processor(ready)));
             for effect in effects {
                 self.execute(index, effect);
@@ -346,8 +348,9 @@ impl World {
                     }
                 }
                 Event::Processor(_, message) => {
+                    let request = message.request();
                     let answer = self.validators[index].processor.handle(message);
-                    let answer = (self.processor_lie)(index, answer);
+                    let answer = (self.processor_lie)(index, request, answer);
                     let at = self.now + 1 + self.below(5);
                     let at = at.max(self.validators[index].conversation[1]);
                     self.validators[index].conversation[1] = at;
