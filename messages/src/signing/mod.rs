@@ -7,6 +7,7 @@
 //! Request ⇄ (a later opener)       ── Preprocess ────▶ ◀─ Preprocess
 //! Open → the session's members     ── Sign ──────────▶ binds the preprocess ◀─ Share
 //! Share, Preprocess → opener       ── Aggregate ─────▶ ◀─ Signed, or InvalidShare
+//! Decline (no Share) → opener                           ◀─ Refused
 //! Signed → all                     ── Signature ─────▶ ◀─ Signed (it verifies)
 //! Accusation → all                 ── Judge ─────────▶ ◀─ Judged
 //! ```

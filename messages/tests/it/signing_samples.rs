@@ -63,6 +63,7 @@ fn peer_messages() -> Vec<PeerMessage> {
         PeerMessage::Signed { id, digest, signatures: vec![SignatureBytes([0xdd; 64])] },
         PeerMessage::Accusation { id, open: enclosed.clone(), share: enclosed.clone() },
         PeerMessage::Differs { id, digest, statement: enclosed },
+        PeerMessage::Decline { id, open: [0xee; 32] },
     ]
 }
 

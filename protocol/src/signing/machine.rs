@@ -29,7 +29,8 @@ pub(super) struct Joined {
     pub(super) statement: SignedStatement,
     /// The own preprocess in it.
     pub(super) preprocess: Shares,
-    pub(super) shared: bool,
+    /// The `Share` or `Decline` that its opener was told.
+    pub(super) answer: Option<PeerMessage>,
 }
 
 /// A validator that holds a share.
@@ -44,6 +45,8 @@ pub(super) struct Peer {
     pub(super) joined: BTreeMap<u32, Joined>,
     /// Its preprocess for own sessions, not used yet.
     pub(super) preprocess: Option<SignedStatement>,
+    /// Own sessions in which it gave no share, as it said.
+    pub(super) declined: u8,
     /// Its signatures, given to the own processor.
     pub(super) signed: Option<SignedStatement>,
     /// How often it was told the signatures.
@@ -117,6 +120,7 @@ impl Signing {
             told: None,
             joined: BTreeMap::new(),
             preprocess: None,
+            declined: 0,
             signed: None,
             answers: 0,
         };
@@ -272,7 +276,7 @@ impl Signing {
 
     fn stage(&self) -> &'static str {
         let any = |state| self.sessions.iter().any(|session| session.state == state);
-        let joined = |peer: &Peer| peer.joined.values().any(|joined| !joined.shared);
+        let joined = |peer: &Peer| peer.joined.values().any(|joined| joined.answer.is_none());
         if self.is_done() {
             "done"
         } else if any(State::Aggregating) {
@@ -303,9 +307,8 @@ impl Signing {
         } else {
             // Whoever has a preprocess of this validator and has done nothing with it yet, and whoever
             // has its share.
-            let busy = |peer: &Peer| {
-                peer.told.is_some() || peer.joined.values().any(|joined| joined.shared)
-            };
+            let shared = |joined: &Joined| matches!(joined.answer, Some(PeerMessage::Share { .. }));
+            let busy = |peer: &Peer| peer.told.is_some() || peer.joined.values().any(shared);
             waiting.extend((0..).zip(&self.peers).filter(|(_, peer)| busy(peer)).map(|(i, _)| i));
         }
         waiting.into_iter().collect()

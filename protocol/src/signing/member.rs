@@ -147,7 +147,7 @@ impl Signing {
         peer.told = None;
         let digest = statement.digest();
         let statement = statement.clone();
-        peer.joined.insert(number, Joined { digest, statement, preprocess, shared: false });
+        peer.joined.insert(number, Joined { digest, statement, preprocess, answer: None });
         let (id, open) = (self.parameters.id, digest);
         self.asked.insert(Request::Sign { open });
         out.push(Effect::ToProcessor(CoordinatorMessage::Sign { id, open, preprocesses }));
@@ -191,21 +191,25 @@ impl Signing {
         checked.iter().any(|statement| statement.signer == opener_key).then_some(checked)
     }
 
-    /// The own processor's share of a session.
-    pub(super) fn tell_share(&mut self, open: [u8; 32], share: &Shares, out: &mut Vec<Effect>) {
-        let Some((opener, joined)) = self.joined_mut(open) else { return };
-        if std::mem::replace(&mut joined.shared, true) {
+    /// Tells the opener of a session that this validator joined what it gives: a share, or none. The
+    /// first answer stands.
+    pub(super) fn answer(&mut self, open: [u8; 32], answer: PeerMessage, out: &mut Vec<Effect>) {
+        let declines = matches!(answer, PeerMessage::Decline { .. });
+        let mut peers = self.peers.iter_mut().enumerate();
+        let Some((opener, key, joined)) = peers.find_map(|(rank, peer)| {
+            let joined = peer.joined.values_mut().find(|joined| joined.digest == open)?;
+            Some((rank, peer.key, joined))
+        }) else {
+            return;
+        };
+        if joined.answer.is_some() {
             return;
         }
-        let (id, share) = (self.parameters.id, share.clone());
-        out.push(Effect::Tell(opener, PeerMessage::Share { id, open, share }));
-    }
-
-    fn joined_mut(&mut self, open: [u8; 32]) -> Option<(ValidatorKey, &mut Joined)> {
-        self.peers.iter_mut().find_map(|peer| {
-            let joined = peer.joined.values_mut().find(|joined| joined.digest == open)?;
-            Some((peer.key, joined))
-        })
+        joined.answer = Some(answer.clone());
+        // Its own session has ended when it is refused, and nobody else is to be told.
+        if !declines || opener != self.own {
+            out.push(Effect::Tell(key, answer));
+        }
     }
 
     /// Of a session in which this validator was asked to sign: the signed preprocess of a member.

@@ -18,7 +18,7 @@
 //! effects of the replay. Holds no secret. Every statement is checked before it counts, those that
 //! are enclosed too. An own preprocess is put to the processor in one session only. An opener takes
 //! nobody into a session who owes it a share of an earlier one: it opens at most one session more
-//! than there are validators who fail it. While `t` honest validators are alive nothing is waited for
+//! than there are validators who fail it, and two more for each that declines. While `t` honest validators are alive nothing is waited for
 //! longer than the turns of silent openers and two graces.
 //!
 //! # Limits

@@ -9,6 +9,10 @@ use serai_messages::{
 
 use super::{Effect, FaultKind, Signing, Timer, machine::GRACE_MS, receive::verified};
 
+/// Sessions of one opener that a validator may decline before the opener goes without it: each costs
+/// all other members a share.
+const MAX_DECLINES: u8 = 2;
+
 /// The wait for members that the draw names first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Grace {
@@ -78,9 +82,15 @@ pub(super) fn share_of(statement: &SignedStatement) -> Option<(ValidatorKey, Sha
 }
 
 impl Signing {
+    /// Is taken into no session any more: at fault, or it declined too often.
+    fn is_left_out(&self, rank: usize) -> bool {
+        self.peers.get(rank).is_none_or(|peer| peer.culprit || peer.declined > MAX_DECLINES)
+    }
+
     /// Has given a preprocess that is not used, and owes no share.
     pub(super) fn is_ready(&self, rank: usize) -> bool {
-        self.peers.get(rank).is_some_and(|peer| peer.preprocess.is_some() && !peer.culprit)
+        self.peers.get(rank).is_some_and(|peer| peer.preprocess.is_some())
+            && !self.is_left_out(rank)
             && !self.sessions.iter().any(|session| session.owes(rank))
     }
 
@@ -93,9 +103,9 @@ impl Signing {
         chosen
     }
 
-    /// Whom the draw names first of those that are not proven to be at fault.
+    /// Whom the draw names first of those that are not left out.
     pub(super) fn wanted(&self) -> Vec<usize> {
-        self.first_of((0..self.peers.len()).filter(|rank| !self.is_culprit(*rank)))
+        self.first_of((0..self.peers.len()).filter(|rank| !self.is_left_out(*rank)))
     }
 
     pub(super) fn receive_preprocess(
@@ -307,6 +317,29 @@ impl Signing {
             preprocesses,
             shares,
         }));
+    }
+
+    /// A member gives no share: the session ends, since it cannot be completed any more.
+    pub(super) fn receive_decline(
+        &mut self,
+        statement: &SignedStatement,
+        rank: usize,
+        open: [u8; 32],
+    ) {
+        let waits = |session: &&mut Session| {
+            session.open == open
+                && session.state == State::Shares
+                && session.missing().any(|missing| missing == rank)
+        };
+        let Some(session) = self.sessions.iter_mut().find(waits) else { return };
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        session.state = State::Dead;
+        if let Some(peer) = self.peers.get_mut(rank) {
+            peer.declined = peer.declined.saturating_add(1);
+        }
     }
 
     /// A member's share of an own session is bad: it is named to all.

@@ -29,7 +29,8 @@ impl Signing {
             }
             ProcessorMessage::Share { open, share, .. } => {
                 self.asked.remove(&Request::Sign { open: *open });
-                self.tell_share(*open, share, out);
+                let (id, open, share) = (self.parameters.id, *open, share.clone());
+                self.answer(open, PeerMessage::Share { id, open, share }, out);
             }
             ProcessorMessage::InvalidShare { open, accused, .. } => {
                 self.handle_invalid(*open, *accused, out);
@@ -61,7 +62,11 @@ impl Signing {
                 let evidence = signed.into_iter().collect();
                 self.fault(sender, FaultKind::InvalidSignatures, evidence, out);
             }
-            Request::Aggregate { open } | Request::Sign { open } => self.end_session(open),
+            Request::Aggregate { open } => self.end_session(open),
+            Request::Sign { open } => {
+                self.end_session(open);
+                self.answer(open, PeerMessage::Decline { id: self.parameters.id, open }, out);
+            }
             Request::Preprocess { .. } | Request::Judge { .. } => (),
         }
     }
@@ -107,7 +112,8 @@ impl Signing {
         } else {
             // Openers that count on this validator's share go without it.
             for rank in 0..self.peers.len() {
-                let waits = |peer: &super::machine::Peer| peer.joined.values().any(|j| !j.shared);
+                let waits =
+                    |peer: &super::machine::Peer| peer.joined.values().any(|j| j.answer.is_none());
                 if self.peers.get(rank).is_some_and(waits) {
                     self.answer_with_signatures(rank, out);
                 }
