@@ -22,6 +22,9 @@ pub const STAGGER_MS: u64 = 500;
 /// milliseconds.
 pub const GRACE_MS: u64 = 300;
 
+/// Time between two rings of an opener's turn, in milliseconds: what was lost is asked for again.
+pub const REPEAT_MS: u64 = 30_000;
+
 /// A session of some opener in which this validator was asked to sign.
 #[derive(Debug)]
 pub(super) struct Joined {
@@ -31,6 +34,8 @@ pub(super) struct Joined {
     pub(super) preprocess: Shares,
     /// The `Share` or `Decline` that its opener was told.
     pub(super) answer: Option<PeerMessage>,
+    /// How often it was told the answer again.
+    pub(super) repeats: u8,
 }
 
 /// A validator that holds a share.
@@ -41,6 +46,8 @@ pub(super) struct Peer {
     pub(super) culprit: bool,
     /// Own preprocess for its sessions that it was told and has not used.
     pub(super) told: Option<Shares>,
+    /// How often it was told such a preprocess again.
+    pub(super) repeats: u8,
     /// Its sessions with this validator, by number.
     pub(super) joined: BTreeMap<u32, Joined>,
     /// Its preprocess for own sessions, not used yet.
@@ -118,6 +125,7 @@ impl Signing {
             key: *key,
             culprit: false,
             told: None,
+            repeats: 0,
             joined: BTreeMap::new(),
             preprocess: None,
             declined: 0,
@@ -167,13 +175,18 @@ impl Signing {
         out
     }
 
+    /// Opens from now on. What others were told before may be lost, as may be what they said: each
+    /// ring says it again.
     fn handle_turn(&mut self, out: &mut Vec<Effect>) {
-        if self.is_done() || std::mem::replace(&mut self.turn, true) {
+        if self.is_done() {
             return;
         }
+        self.turn = true;
+        out.push(Effect::After { delay_ms: REPEAT_MS, timer: Timer::Turn });
         let (id, digest) = (self.parameters.id, self.digest);
         out.push(Effect::Say(PeerMessage::Request { id, digest }));
         self.ask_preprocess(self.own, out);
+        self.tell_open_again(out);
     }
 
     /// The clocks that are waited for, to be set again after a restart: delay in milliseconds.
@@ -182,10 +195,9 @@ impl Signing {
         if self.is_done() {
             return timers;
         }
-        if !self.turn {
-            let place = u64::try_from(self.own).unwrap_or(u64::MAX);
-            timers.push((place.saturating_mul(STAGGER_MS), Timer::Turn));
-        }
+        let place = u64::try_from(self.own).unwrap_or(u64::MAX);
+        let delay_ms = if self.turn { REPEAT_MS } else { place.saturating_mul(STAGGER_MS) };
+        timers.push((delay_ms, Timer::Turn));
         if self.grace == Grace::Running {
             timers.push((GRACE_MS, Timer::Grace));
         }

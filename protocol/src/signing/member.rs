@@ -12,6 +12,9 @@ use super::{
 /// How often one peer is told the signatures.
 const MAX_ANSWERS: u8 = 8;
 
+/// How often one peer is told its unused preprocess again, and the answer in one of its sessions.
+const MAX_REPEATS: u8 = 8;
+
 impl Signing {
     /// A preprocess of the own processor, for this opener.
     pub(super) fn tell_preprocess(
@@ -29,13 +32,23 @@ impl Signing {
             return;
         }
         peer.told = Some(preprocess.clone());
-        let message = PeerMessage::Preprocess {
-            id: self.parameters.id,
-            digest: self.digest,
-            opener: peer.key,
-            preprocess: preprocess.clone(),
+        let (opener, preprocess) = (peer.key, preprocess.clone());
+        let (id, digest) = (self.parameters.id, self.digest);
+        let message = PeerMessage::Preprocess { id, digest, opener, preprocess };
+        out.push(Effect::Tell(opener, message));
+    }
+
+    /// An opener still asks that was told a preprocess and has not used it: it may not have it.
+    fn tell_preprocess_again(&mut self, opener: usize, out: &mut Vec<Effect>) {
+        let (id, digest) = (self.parameters.id, self.digest);
+        let Some(peer) = self.peers.get_mut(opener) else { return };
+        let Some(preprocess) = peer.told.clone().filter(|_| peer.repeats < MAX_REPEATS) else {
+            return;
         };
-        out.push(Effect::Tell(peer.key, message));
+        peer.repeats += 1;
+        let opener = peer.key;
+        let message = PeerMessage::Preprocess { id, digest, opener, preprocess };
+        out.push(Effect::Tell(opener, message));
     }
 
     /// Who has the signatures gives them to whoever still works for them. Telling is repeated until it
@@ -67,6 +80,7 @@ impl Signing {
         } else if self.is_done() {
             self.answer_with_signatures(rank, out);
         } else if self.sessions_left(rank) {
+            self.tell_preprocess_again(rank, out);
             self.ask_preprocess(rank, out);
         }
     }
@@ -87,9 +101,11 @@ impl Signing {
     ) {
         let digest = statement.digest();
         let Some(peer) = self.peers.get(opener) else { return };
-        let known = |joined: &Joined| joined.digest == digest;
-        if peer.culprit || peer.joined.values().any(known) {
+        if peer.culprit {
             return;
+        }
+        if peer.joined.values().any(|joined| joined.digest == digest) {
+            return self.answer_again(statement, opener, out);
         }
         if !verified(statement) {
             self.rejected += 1;
@@ -147,7 +163,8 @@ impl Signing {
         peer.told = None;
         let digest = statement.digest();
         let statement = statement.clone();
-        peer.joined.insert(number, Joined { digest, statement, preprocess, answer: None });
+        peer.joined
+            .insert(number, Joined { digest, statement, preprocess, answer: None, repeats: 0 });
         let (id, open) = (self.parameters.id, digest);
         self.asked.insert(Request::Sign { open });
         out.push(Effect::ToProcessor(CoordinatorMessage::Sign { id, open, preprocesses }));
@@ -208,6 +225,29 @@ impl Signing {
         joined.answer = Some(answer.clone());
         // Its own session has ended when it is refused, and nobody else is to be told.
         if !declines || opener != self.own {
+            out.push(Effect::Tell(key, answer));
+        }
+    }
+
+    /// A session that is known is said again: its opener may not have the answer.
+    fn answer_again(&mut self, statement: &SignedStatement, opener: usize, out: &mut Vec<Effect>) {
+        if opener == self.own {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        if self.is_done() {
+            return self.answer_with_signatures(opener, out);
+        }
+        let digest = statement.digest();
+        let Some(peer) = self.peers.get_mut(opener) else { return };
+        let key = peer.key;
+        let joined = peer.joined.values_mut().find(|joined| joined.digest == digest);
+        let Some(joined) = joined.filter(|joined| joined.repeats < MAX_REPEATS) else { return };
+        if let Some(answer) = joined.answer.clone() {
+            joined.repeats += 1;
             out.push(Effect::Tell(key, answer));
         }
     }

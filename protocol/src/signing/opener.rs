@@ -264,6 +264,23 @@ impl Signing {
         });
     }
 
+    /// The newest session that waits for shares, to those that owe one.
+    pub(super) fn tell_open_again(&self, out: &mut Vec<Effect>) {
+        let mut sessions = self.sessions.iter().rev();
+        let Some(session) = sessions.find(|session| session.state == State::Shares) else { return };
+        let own = self.peers.get(self.own);
+        let opened = own.and_then(|own| own.joined.values().find(|j| j.digest == session.open));
+        let Some(Body::Signing(message)) = opened.map(|opened| &opened.statement.statement.body)
+        else {
+            // Not signed yet.
+            return;
+        };
+        let owing = session.missing().filter(|rank| *rank != self.own);
+        for key in owing.filter_map(|rank| self.order.get(rank)) {
+            out.push(Effect::Tell(*key, message.clone()));
+        }
+    }
+
     pub(super) fn receive_share(
         &mut self,
         statement: &SignedStatement,

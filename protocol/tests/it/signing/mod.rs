@@ -4,6 +4,7 @@
 
 mod honest;
 mod liars;
+mod lost;
 mod openers;
 mod processor;
 mod refusals;

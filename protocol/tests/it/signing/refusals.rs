@@ -44,7 +44,8 @@ fn the_sender_of_refused_signatures_is_named_while_more_is_owed() {
     assert_eq!(machine.handle(&refusal(Request::Signature { sender: world.key(0) })), []);
 }
 
-fn refuse_sign(world: &mut World, signer: usize, mut how_often: usize) {
+/// A validator's processor refuses to sign so many times.
+pub fn refuse_sign(world: &mut World, signer: usize, mut how_often: usize) {
     world.processor_lie = Box::new(move |index, request, answer| match request {
         Request::Sign { .. } if index == signer && how_often > 0 => {
             how_often -= 1;
