@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::{Shares, SigningId};
+use super::{Request, Shares, SigningId};
 use crate::{SignatureBytes, ValidatorKey};
 
 /// From a coordinator to its processor. A processor obeys only about things that it worked out
@@ -55,6 +55,8 @@ pub enum CoordinatorMessage {
     Signature {
         /// The thing.
         id: SigningId,
+        /// Whose they are: the validator that sent them.
+        sender: ValidatorKey,
         /// One for each message.
         signatures: Vec<SignatureBytes>,
     },
@@ -69,6 +71,21 @@ impl CoordinatorMessage {
             | CoordinatorMessage::Aggregate { id, .. }
             | CoordinatorMessage::Judge { id, .. }
             | CoordinatorMessage::Signature { id, .. } => *id,
+        }
+    }
+
+    /// What is asked, as a refusal names it.
+    pub fn request(&self) -> Request {
+        match self {
+            CoordinatorMessage::Preprocess { opener, .. } => {
+                Request::Preprocess { opener: *opener }
+            }
+            CoordinatorMessage::Sign { open, .. } => Request::Sign { open: *open },
+            CoordinatorMessage::Aggregate { open, .. } => Request::Aggregate { open: *open },
+            CoordinatorMessage::Judge { open, accused, .. } => {
+                Request::Judge { open: *open, accused: *accused }
+            }
+            CoordinatorMessage::Signature { sender, .. } => Request::Signature { sender: *sender },
         }
     }
 

@@ -7,6 +7,7 @@
 //! Request ⇄ (a later opener)       ── Preprocess ────▶ ◀─ Preprocess
 //! Open → the session's members     ── Sign ──────────▶ binds the preprocess ◀─ Share
 //! Share, Preprocess → opener       ── Aggregate ─────▶ ◀─ Signed, or InvalidShare
+//! Decline (no Share) → opener                           ◀─ Refused
 //! Signed → all                     ── Signature ─────▶ ◀─ Signed (it verifies)
 //! Accusation → all                 ── Judge ─────────▶ ◀─ Judged
 //! ```
@@ -17,8 +18,10 @@ mod coordinator;
 mod id;
 mod peer;
 mod processor;
+mod request;
 
 pub use coordinator::CoordinatorMessage;
 pub use id::{Content, MAX_MESSAGES, PaymentId, Shares, SigningId, Thing};
 pub use peer::PeerMessage;
 pub use processor::ProcessorMessage;
+pub use request::Request;

@@ -76,6 +76,14 @@ pub enum PeerMessage {
         /// The other's signed statement.
         statement: Enclosed,
     },
+    /// The signer gives no share in a session: its processor refuses it, for it may have lost the
+    /// preprocess. For the session's opener. No fault, also of a signer that gives a share as well.
+    Decline {
+        /// The thing.
+        id: SigningId,
+        /// As in [`PeerMessage::Share`].
+        open: [u8; 32],
+    },
 }
 
 impl PeerMessage {
@@ -88,7 +96,8 @@ impl PeerMessage {
             | PeerMessage::Share { id, .. }
             | PeerMessage::Signed { id, .. }
             | PeerMessage::Accusation { id, .. }
-            | PeerMessage::Differs { id, .. } => *id,
+            | PeerMessage::Differs { id, .. }
+            | PeerMessage::Decline { id, .. } => *id,
         }
     }
 
@@ -102,6 +111,7 @@ impl PeerMessage {
             PeerMessage::Signed { .. } => "signed",
             PeerMessage::Accusation { .. } => "accusation",
             PeerMessage::Differs { .. } => "differs",
+            PeerMessage::Decline { .. } => "decline",
         }
     }
 
@@ -110,7 +120,7 @@ impl PeerMessage {
         let (id, kind) = (self.id(), self.kind());
         match self {
             PeerMessage::Open { session, .. } => Some(format!("{id}/{kind}/{session}")),
-            PeerMessage::Share { open, .. } => {
+            PeerMessage::Share { open, .. } | PeerMessage::Decline { open, .. } => {
                 Some(format!("{id}/{kind}/{}", hex::encode(&open[..16])))
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::{Content, Shares, SigningId};
+use super::{Content, Request, Shares, SigningId};
 use crate::observation::SeraiBlock;
 use crate::{SignatureBytes, ValidatorKey};
 
@@ -73,6 +73,8 @@ pub enum ProcessorMessage {
     Refused {
         /// The thing.
         id: SigningId,
+        /// What was asked: [`CoordinatorMessage::request`](super::CoordinatorMessage::request).
+        request: Request,
         /// Why, in a sentence for the operator.
         reason: String,
     },
@@ -122,8 +124,9 @@ impl ProcessorMessage {
             | ProcessorMessage::Judged { open, accused, .. } => {
                 format!("{id}/{kind}/{}/{}", short(open), short(&accused.0))
             }
-            ProcessorMessage::Refused { reason, .. } => {
-                let digest = crate::keygen::digest(b"serai-coordinator-refusal", reason);
+            ProcessorMessage::Refused { request, reason, .. } => {
+                let refusal = (request, reason);
+                let digest = crate::keygen::digest(b"serai-coordinator-refusal", &refusal);
                 format!("{id}/{kind}/{}", short(&digest))
             }
         }

@@ -63,6 +63,7 @@ fn peer_messages() -> Vec<PeerMessage> {
         PeerMessage::Signed { id, digest, signatures: vec![SignatureBytes([0xdd; 64])] },
         PeerMessage::Accusation { id, open: enclosed.clone(), share: enclosed.clone() },
         PeerMessage::Differs { id, digest, statement: enclosed },
+        PeerMessage::Decline { id, open: [0xee; 32] },
     ]
 }
 
@@ -87,8 +88,9 @@ pub fn processor_messages() -> Vec<ProcessorMessage> {
         ProcessorMessage::InvalidShare { id, open, accused },
         ProcessorMessage::Signed { id, signatures: vec![SignatureBytes([0xdd; 64])] },
         ProcessorMessage::Judged { id, open, accused, valid: false },
-        ProcessorMessage::Refused { id, reason: "no".to_owned() },
     ]);
+    let refused = |request| ProcessorMessage::Refused { id, request, reason: "no".to_owned() };
+    messages.extend(coordinator_messages().iter().map(|asked| refused(asked.request())));
     messages
 }
 
@@ -105,7 +107,11 @@ pub fn coordinator_messages() -> Vec<CoordinatorMessage> {
             shares: vec![(accused, vec![vec![3]])],
         },
         CoordinatorMessage::Judge { id, open, preprocesses, accused, share: vec![vec![3]] },
-        CoordinatorMessage::Signature { id, signatures: vec![SignatureBytes([0xdd; 64])] },
+        CoordinatorMessage::Signature {
+            id,
+            sender: accused,
+            signatures: vec![SignatureBytes([0xdd; 64])],
+        },
     ]
 }
 

@@ -58,7 +58,9 @@ pub enum InvalidParameters {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
 pub enum Timer {
-    /// This validator's turn to be an opener beside those before it in the draw.
+    /// This validator's turn to be an opener beside those before it in the draw. It rings again and
+    /// again until the signatures are there, so that what was lost is said once more; each ring asks for
+    /// the next one.
     Turn,
     /// The end of an opener's wait for the members that the draw names first.
     Grace,
@@ -88,7 +90,7 @@ pub enum Effect {
     /// Give [`Input::Elapsed`] after this time. Not stored: after a restart
     /// [`Signing::timers`](super::Signing::timers) tells which are still waited for.
     After {
-        /// In milliseconds, at most a minute for a set of 60.
+        /// In milliseconds, at most 75,000.
         delay_ms: u64,
         /// Which.
         timer: Timer,

@@ -2,12 +2,11 @@
 
 use serai_messages::{
     Body, Enclosed, SignedStatement,
-    signing::{CoordinatorMessage, PeerMessage},
+    signing::{CoordinatorMessage, PeerMessage, Request},
 };
 
 use super::{
     Effect, FaultKind, Signing,
-    asked::Request,
     opener::{preprocess_of, share_of},
     receive::verified,
 };
@@ -84,7 +83,7 @@ impl Signing {
         }
         let statement = statement.clone();
         self.accusations.insert((accuser, accused), Accusation { statement, open, share });
-        if self.asked.ask(Request::Judge { open, accused }) {
+        if self.asked.insert(Request::Judge { open, accused: accused_key }) {
             out.push(Effect::ToProcessor(CoordinatorMessage::Judge {
                 id: self.parameters.id,
                 open,

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{
     MAX_VALIDATORS, SignatureBytes, SignedStatement, ValidatorKey,
-    signing::{CoordinatorMessage, PeerMessage, Shares},
+    signing::{CoordinatorMessage, PeerMessage, Request, Shares},
     threshold,
 };
 
 use super::{
     Effect, Fault, FaultKind, FaultSummary, Input, InvalidParameters, Parameters, Summary, Timer,
-    asked::{Asked, Request},
     judging::Accusation,
     opener::{Grace, Session, State},
 };
@@ -23,6 +22,9 @@ pub const STAGGER_MS: u64 = 500;
 /// milliseconds.
 pub const GRACE_MS: u64 = 300;
 
+/// Time between two rings of an opener's turn, in milliseconds: what was lost is asked for again.
+pub const REPEAT_MS: u64 = 30_000;
+
 /// A session of some opener in which this validator was asked to sign.
 #[derive(Debug)]
 pub(super) struct Joined {
@@ -30,7 +32,10 @@ pub(super) struct Joined {
     pub(super) statement: SignedStatement,
     /// The own preprocess in it.
     pub(super) preprocess: Shares,
-    pub(super) shared: bool,
+    /// The `Share` or `Decline` that its opener was told.
+    pub(super) answer: Option<PeerMessage>,
+    /// How often it was told the answer again.
+    pub(super) repeats: u8,
 }
 
 /// A validator that holds a share.
@@ -41,10 +46,14 @@ pub(super) struct Peer {
     pub(super) culprit: bool,
     /// Own preprocess for its sessions that it was told and has not used.
     pub(super) told: Option<Shares>,
+    /// How often it was told such a preprocess again.
+    pub(super) repeats: u8,
     /// Its sessions with this validator, by number.
     pub(super) joined: BTreeMap<u32, Joined>,
     /// Its preprocess for own sessions, not used yet.
     pub(super) preprocess: Option<SignedStatement>,
+    /// Own sessions in which it gave no share, as it said.
+    pub(super) declined: u8,
     /// Its signatures, given to the own processor.
     pub(super) signed: Option<SignedStatement>,
     /// How often it was told the signatures.
@@ -68,7 +77,8 @@ pub struct Signing {
     pub(super) turn: bool,
     pub(super) grace: Grace,
     pub(super) sessions: Vec<Session>,
-    pub(super) asked: Asked,
+    /// What the own processor still owes an answer.
+    pub(super) asked: BTreeSet<Request>,
     pub(super) accusations: BTreeMap<(usize, usize), Accusation>,
     /// Reported to all for other content.
     pub(super) reported: BTreeSet<usize>,
@@ -115,8 +125,10 @@ impl Signing {
             key: *key,
             culprit: false,
             told: None,
+            repeats: 0,
             joined: BTreeMap::new(),
             preprocess: None,
+            declined: 0,
             signed: None,
             answers: 0,
         };
@@ -131,7 +143,7 @@ impl Signing {
             turn: own == 0,
             grace: Grace::Idle,
             sessions: Vec::new(),
-            asked: Asked::default(),
+            asked: BTreeSet::new(),
             accusations: BTreeMap::new(),
             reported: BTreeSet::new(),
             faults: Vec::new(),
@@ -163,13 +175,18 @@ impl Signing {
         out
     }
 
+    /// Opens from now on. What others were told before may be lost, as may be what they said: each
+    /// ring says it again.
     fn handle_turn(&mut self, out: &mut Vec<Effect>) {
-        if self.is_done() || std::mem::replace(&mut self.turn, true) {
+        if self.is_done() {
             return;
         }
+        self.turn = true;
+        out.push(Effect::After { delay_ms: REPEAT_MS, timer: Timer::Turn });
         let (id, digest) = (self.parameters.id, self.digest);
         out.push(Effect::Say(PeerMessage::Request { id, digest }));
         self.ask_preprocess(self.own, out);
+        self.tell_open_again(out);
     }
 
     /// The clocks that are waited for, to be set again after a restart: delay in milliseconds.
@@ -178,10 +195,9 @@ impl Signing {
         if self.is_done() {
             return timers;
         }
-        if !self.turn {
-            let place = u64::try_from(self.own).unwrap_or(u64::MAX);
-            timers.push((place.saturating_mul(STAGGER_MS), Timer::Turn));
-        }
+        let place = u64::try_from(self.own).unwrap_or(u64::MAX);
+        let delay_ms = if self.turn { REPEAT_MS } else { place.saturating_mul(STAGGER_MS) };
+        timers.push((delay_ms, Timer::Turn));
         if self.grace == Grace::Running {
             timers.push((GRACE_MS, Timer::Grace));
         }
@@ -212,7 +228,7 @@ impl Signing {
     pub(super) fn ask_preprocess(&mut self, opener: usize, out: &mut Vec<Effect>) {
         let Some(peer) = self.peers.get(opener) else { return };
         let key = peer.key;
-        if peer.told.is_none() && self.asked.ask(Request::Preprocess { opener }) {
+        if peer.told.is_none() && self.asked.insert(Request::Preprocess { opener: key }) {
             let id = self.parameters.id;
             out.push(Effect::ToProcessor(CoordinatorMessage::Preprocess { id, opener: key }));
         }
@@ -272,7 +288,7 @@ impl Signing {
 
     fn stage(&self) -> &'static str {
         let any = |state| self.sessions.iter().any(|session| session.state == state);
-        let joined = |peer: &Peer| peer.joined.values().any(|joined| !joined.shared);
+        let joined = |peer: &Peer| peer.joined.values().any(|joined| joined.answer.is_none());
         if self.is_done() {
             "done"
         } else if any(State::Aggregating) {
@@ -303,9 +319,8 @@ impl Signing {
         } else {
             // Whoever has a preprocess of this validator and has done nothing with it yet, and whoever
             // has its share.
-            let busy = |peer: &Peer| {
-                peer.told.is_some() || peer.joined.values().any(|joined| joined.shared)
-            };
+            let shared = |joined: &Joined| matches!(joined.answer, Some(PeerMessage::Share { .. }));
+            let busy = |peer: &Peer| peer.told.is_some() || peer.joined.values().any(shared);
             waiting.extend((0..).zip(&self.peers).filter(|(_, peer)| busy(peer)).map(|(i, _)| i));
         }
         waiting.into_iter().collect()

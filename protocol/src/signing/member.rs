@@ -2,16 +2,18 @@
 
 use serai_messages::{
     Body, Enclosed, SignedStatement, ValidatorKey,
-    signing::{CoordinatorMessage, PeerMessage, Shares},
+    signing::{CoordinatorMessage, PeerMessage, Request, Shares},
 };
 
 use super::{
-    Effect, FaultKind, Signing, asked::Request, machine::Joined, opener::preprocess_of,
-    receive::verified,
+    Effect, FaultKind, Signing, machine::Joined, opener::preprocess_of, receive::verified,
 };
 
 /// How often one peer is told the signatures.
 const MAX_ANSWERS: u8 = 8;
+
+/// How often one peer is told its unused preprocess again, and the answer in one of its sessions.
+const MAX_REPEATS: u8 = 8;
 
 impl Signing {
     /// A preprocess of the own processor, for this opener.
@@ -30,13 +32,23 @@ impl Signing {
             return;
         }
         peer.told = Some(preprocess.clone());
-        let message = PeerMessage::Preprocess {
-            id: self.parameters.id,
-            digest: self.digest,
-            opener: peer.key,
-            preprocess: preprocess.clone(),
+        let (opener, preprocess) = (peer.key, preprocess.clone());
+        let (id, digest) = (self.parameters.id, self.digest);
+        let message = PeerMessage::Preprocess { id, digest, opener, preprocess };
+        out.push(Effect::Tell(opener, message));
+    }
+
+    /// An opener still asks that was told a preprocess and has not used it: it may not have it.
+    fn tell_preprocess_again(&mut self, opener: usize, out: &mut Vec<Effect>) {
+        let (id, digest) = (self.parameters.id, self.digest);
+        let Some(peer) = self.peers.get_mut(opener) else { return };
+        let Some(preprocess) = peer.told.clone().filter(|_| peer.repeats < MAX_REPEATS) else {
+            return;
         };
-        out.push(Effect::Tell(peer.key, message));
+        peer.repeats += 1;
+        let opener = peer.key;
+        let message = PeerMessage::Preprocess { id, digest, opener, preprocess };
+        out.push(Effect::Tell(opener, message));
     }
 
     /// Who has the signatures gives them to whoever still works for them. Telling is repeated until it
@@ -68,6 +80,7 @@ impl Signing {
         } else if self.is_done() {
             self.answer_with_signatures(rank, out);
         } else if self.sessions_left(rank) {
+            self.tell_preprocess_again(rank, out);
             self.ask_preprocess(rank, out);
         }
     }
@@ -88,9 +101,11 @@ impl Signing {
     ) {
         let digest = statement.digest();
         let Some(peer) = self.peers.get(opener) else { return };
-        let known = |joined: &Joined| joined.digest == digest;
-        if peer.culprit || peer.joined.values().any(known) {
+        if peer.culprit {
             return;
+        }
+        if peer.joined.values().any(|joined| joined.digest == digest) {
+            return self.answer_again(statement, opener, out);
         }
         if !verified(statement) {
             self.rejected += 1;
@@ -148,9 +163,10 @@ impl Signing {
         peer.told = None;
         let digest = statement.digest();
         let statement = statement.clone();
-        peer.joined.insert(number, Joined { digest, statement, preprocess, shared: false });
+        peer.joined
+            .insert(number, Joined { digest, statement, preprocess, answer: None, repeats: 0 });
         let (id, open) = (self.parameters.id, digest);
-        self.asked.ask(Request::Sign { open });
+        self.asked.insert(Request::Sign { open });
         out.push(Effect::ToProcessor(CoordinatorMessage::Sign { id, open, preprocesses }));
         if self.sessions_left(opener) {
             self.ask_preprocess(opener, out);
@@ -192,21 +208,48 @@ impl Signing {
         checked.iter().any(|statement| statement.signer == opener_key).then_some(checked)
     }
 
-    /// The own processor's share of a session.
-    pub(super) fn tell_share(&mut self, open: [u8; 32], share: &Shares, out: &mut Vec<Effect>) {
-        let Some((opener, joined)) = self.joined_mut(open) else { return };
-        if std::mem::replace(&mut joined.shared, true) {
+    /// Tells the opener of a session that this validator joined what it gives: a share, or none. The
+    /// first answer stands.
+    pub(super) fn answer(&mut self, open: [u8; 32], answer: PeerMessage, out: &mut Vec<Effect>) {
+        let declines = matches!(answer, PeerMessage::Decline { .. });
+        let mut peers = self.peers.iter_mut().enumerate();
+        let Some((opener, key, joined)) = peers.find_map(|(rank, peer)| {
+            let joined = peer.joined.values_mut().find(|joined| joined.digest == open)?;
+            Some((rank, peer.key, joined))
+        }) else {
+            return;
+        };
+        if joined.answer.is_some() {
             return;
         }
-        let (id, share) = (self.parameters.id, share.clone());
-        out.push(Effect::Tell(opener, PeerMessage::Share { id, open, share }));
+        joined.answer = Some(answer.clone());
+        // Its own session has ended when it is refused, and nobody else is to be told.
+        if !declines || opener != self.own {
+            out.push(Effect::Tell(key, answer));
+        }
     }
 
-    fn joined_mut(&mut self, open: [u8; 32]) -> Option<(ValidatorKey, &mut Joined)> {
-        self.peers.iter_mut().find_map(|peer| {
-            let joined = peer.joined.values_mut().find(|joined| joined.digest == open)?;
-            Some((peer.key, joined))
-        })
+    /// A session that is known is said again: its opener may not have the answer.
+    fn answer_again(&mut self, statement: &SignedStatement, opener: usize, out: &mut Vec<Effect>) {
+        if opener == self.own {
+            return;
+        }
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        if self.is_done() {
+            return self.answer_with_signatures(opener, out);
+        }
+        let digest = statement.digest();
+        let Some(peer) = self.peers.get_mut(opener) else { return };
+        let key = peer.key;
+        let joined = peer.joined.values_mut().find(|joined| joined.digest == digest);
+        let Some(joined) = joined.filter(|joined| joined.repeats < MAX_REPEATS) else { return };
+        if let Some(answer) = joined.answer.clone() {
+            joined.repeats += 1;
+            out.push(Effect::Tell(key, answer));
+        }
     }
 
     /// Of a session in which this validator was asked to sign: the signed preprocess of a member.

@@ -15,18 +15,19 @@
 //!
 //! # Promises
 //! Deterministic: whoever stores the inputs and replays them has the same machine, and drops the
-//! effects of the replay. Holds no secret. Every statement is checked before it counts, those that
-//! are enclosed too. An own preprocess is put to the processor in one session only. An opener takes
-//! nobody into a session who owes it a share of an earlier one: it opens at most one session more
-//! than there are validators who fail it. While `t` honest validators are alive nothing is waited for
-//! longer than the turns of silent openers and two graces.
+//! effects of the replay. Holds no secret. Every statement is checked before it counts, those that are
+//! enclosed too. An own preprocess is put to the processor in one session only. An opener takes nobody
+//! into a session who owes it a share of an earlier one: it opens at most one session more than there
+//! are validators who fail it, and two more for each that declines. While `t` honest validators are
+//! alive nothing is waited for longer than the turns of silent openers and two graces, unless a
+//! statement is lost: openers say every 30 s once more what they wait for, and each of them is given
+//! the same answer again, eight times.
 //!
 //! # Limits
 //! A validator that is silent is not at fault. Of each peer are kept: one preprocess, one `Signed`,
 //! its sessions (twice as many as there are validators), 16 accusations that the own processor still
 //! judges. At most [`serai_messages::MAX_VALIDATORS`] validators, one key share each.
 
-mod asked;
 mod event;
 mod fault;
 mod judging;
@@ -39,5 +40,5 @@ mod summary;
 
 pub use event::{Effect, Input, InvalidParameters, Parameters, Timer};
 pub use fault::{Fault, FaultKind};
-pub use machine::{GRACE_MS, STAGGER_MS, Signing};
+pub use machine::{GRACE_MS, REPEAT_MS, STAGGER_MS, Signing};
 pub use summary::{FaultSummary, Summary};

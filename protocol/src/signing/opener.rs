@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{
     Body, Enclosed, SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey,
-    signing::{CoordinatorMessage, PeerMessage, Shares},
+    signing::{CoordinatorMessage, PeerMessage, Request, Shares},
 };
 
-use super::{
-    Effect, FaultKind, Signing, Timer, asked::Request, machine::GRACE_MS, receive::verified,
-};
+use super::{Effect, FaultKind, Signing, Timer, machine::GRACE_MS, receive::verified};
+
+/// Sessions of one opener that a validator may decline before the opener goes without it: each costs
+/// all other members a share.
+const MAX_DECLINES: u8 = 2;
 
 /// The wait for members that the draw names first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +82,15 @@ pub(super) fn share_of(statement: &SignedStatement) -> Option<(ValidatorKey, Sha
 }
 
 impl Signing {
+    /// Is taken into no session any more: at fault, or it declined too often.
+    fn is_left_out(&self, rank: usize) -> bool {
+        self.peers.get(rank).is_none_or(|peer| peer.culprit || peer.declined > MAX_DECLINES)
+    }
+
     /// Has given a preprocess that is not used, and owes no share.
     pub(super) fn is_ready(&self, rank: usize) -> bool {
-        self.peers.get(rank).is_some_and(|peer| peer.preprocess.is_some() && !peer.culprit)
+        self.peers.get(rank).is_some_and(|peer| peer.preprocess.is_some())
+            && !self.is_left_out(rank)
             && !self.sessions.iter().any(|session| session.owes(rank))
     }
 
@@ -95,9 +103,9 @@ impl Signing {
         chosen
     }
 
-    /// Whom the draw names first of those that are not proven to be at fault.
+    /// Whom the draw names first of those that are not left out.
     pub(super) fn wanted(&self) -> Vec<usize> {
-        self.first_of((0..self.peers.len()).filter(|rank| !self.is_culprit(*rank)))
+        self.first_of((0..self.peers.len()).filter(|rank| !self.is_left_out(*rank)))
     }
 
     pub(super) fn receive_preprocess(
@@ -139,7 +147,7 @@ impl Signing {
     /// Opens a session when those are ready that should be.
     pub(super) fn open_if_ready(&mut self, out: &mut Vec<Effect>) {
         let aggregating = self.sessions.iter().any(|session| session.state == State::Aggregating);
-        if self.is_done() || !self.turn || aggregating && !self.asked.has_refusals() {
+        if self.is_done() || !self.turn || aggregating {
             return;
         }
         self.verify_shares(out);
@@ -180,11 +188,11 @@ impl Signing {
         }
         for session in self.sessions.iter().filter(|session| session.state == State::Shares) {
             let unknown = |(rank, _): &(&usize, &SignedStatement)| !session.valid.contains(*rank);
-            for (rank, share) in session.shares.iter().filter(unknown) {
+            for (_, share) in session.shares.iter().filter(unknown) {
                 let (open, Some((accused, share))) = (session.open, share_of(share)) else {
                     continue;
                 };
-                if self.asked.ask(Request::Judge { open, accused: *rank }) {
+                if self.asked.insert(Request::Judge { open, accused }) {
                     let (id, preprocesses) = (self.parameters.id, session.set());
                     out.push(Effect::ToProcessor(CoordinatorMessage::Judge {
                         id,
@@ -256,6 +264,23 @@ impl Signing {
         });
     }
 
+    /// The newest session that waits for shares, to those that owe one.
+    pub(super) fn tell_open_again(&self, out: &mut Vec<Effect>) {
+        let mut sessions = self.sessions.iter().rev();
+        let Some(session) = sessions.find(|session| session.state == State::Shares) else { return };
+        let own = self.peers.get(self.own);
+        let opened = own.and_then(|own| own.joined.values().find(|j| j.digest == session.open));
+        let Some(Body::Signing(message)) = opened.map(|opened| &opened.statement.statement.body)
+        else {
+            // Not signed yet.
+            return;
+        };
+        let owing = session.missing().filter(|rank| *rank != self.own);
+        for key in owing.filter_map(|rank| self.order.get(rank)) {
+            out.push(Effect::Tell(*key, message.clone()));
+        }
+    }
+
     pub(super) fn receive_share(
         &mut self,
         statement: &SignedStatement,
@@ -302,13 +327,36 @@ impl Signing {
         let preprocesses = session.set();
         let shares = session.shares.values().filter_map(share_of).collect();
         let id = self.parameters.id;
-        self.asked.ask(Request::Aggregate { open });
+        self.asked.insert(Request::Aggregate { open });
         out.push(Effect::ToProcessor(CoordinatorMessage::Aggregate {
             id,
             open,
             preprocesses,
             shares,
         }));
+    }
+
+    /// A member gives no share: the session ends, since it cannot be completed any more.
+    pub(super) fn receive_decline(
+        &mut self,
+        statement: &SignedStatement,
+        rank: usize,
+        open: [u8; 32],
+    ) {
+        let waits = |session: &&mut Session| {
+            session.open == open
+                && session.state == State::Shares
+                && session.missing().any(|missing| missing == rank)
+        };
+        let Some(session) = self.sessions.iter_mut().find(waits) else { return };
+        if !verified(statement) {
+            self.rejected += 1;
+            return;
+        }
+        session.state = State::Dead;
+        if let Some(peer) = self.peers.get_mut(rank) {
+            peer.declined = peer.declined.saturating_add(1);
+        }
     }
 
     /// A member's share of an own session is bad: it is named to all.

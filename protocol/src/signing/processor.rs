@@ -2,12 +2,11 @@
 
 use serai_messages::{
     SignatureBytes, ValidatorKey,
-    signing::{PeerMessage, ProcessorMessage},
+    signing::{PeerMessage, ProcessorMessage, Request},
 };
 
 use super::{
     Effect, FaultKind, Signing,
-    asked::Request,
     opener::{Session, State},
 };
 
@@ -16,53 +15,59 @@ impl Signing {
         if message.id() != self.parameters.id {
             return;
         }
-        let refused = match message {
+        match message {
             ProcessorMessage::Ready { reference, content, preprocess, .. } => {
                 if *reference == self.parameters.reference && *content == self.parameters.content {
                     self.messages.get_or_insert(preprocess.len());
                     self.tell_preprocess(0, preprocess, out);
                 }
-                return;
             }
             ProcessorMessage::Preprocess { opener, preprocess, .. } => {
+                self.asked.remove(&Request::Preprocess { opener: *opener });
                 let Some(opener) = self.rank.get(opener).copied() else { return };
                 self.tell_preprocess(opener, preprocess, out);
-                self.asked.answered(Request::Preprocess { opener })
             }
             ProcessorMessage::Share { open, share, .. } => {
-                self.tell_share(*open, share, out);
-                self.asked.answered(Request::Sign { open: *open })
+                self.asked.remove(&Request::Sign { open: *open });
+                let (id, open, share) = (self.parameters.id, *open, share.clone());
+                self.answer(open, PeerMessage::Share { id, open, share }, out);
             }
             ProcessorMessage::InvalidShare { open, accused, .. } => {
-                self.handle_invalid(*open, *accused, out)
+                self.handle_invalid(*open, *accused, out);
             }
-            ProcessorMessage::Signed { signatures, .. } => return self.finish(signatures, out),
+            ProcessorMessage::Signed { signatures, .. } => self.finish(signatures, out),
             ProcessorMessage::Judged { open, accused, valid, .. } => {
+                self.asked.remove(&Request::Judge { open: *open, accused: *accused });
                 let Some(accused) = self.rank.get(accused).copied() else { return };
                 self.handle_verdict(*open, accused, *valid, out);
                 self.handle_verified(*open, accused, *valid, out);
-                self.asked.answered(Request::Judge { open: *open, accused })
             }
-            ProcessorMessage::Refused { reason, .. } => {
+            ProcessorMessage::Refused { request, reason, .. } => {
                 self.refused = Some(reason.clone());
-                self.asked.refused()
+                self.handle_refusal(*request, out);
             }
-        };
-        self.handle_refusals(&refused, out);
+        }
     }
 
-    /// What the own processor has refused beyond doubt.
-    fn handle_refusals(&mut self, refused: &[Request], out: &mut Vec<Effect>) {
-        for request in refused {
-            match request {
-                Request::Signature { sender } => {
-                    let signed = self.peers.get(*sender).and_then(|peer| peer.signed.clone());
-                    let evidence = signed.into_iter().collect();
-                    self.fault(*sender, FaultKind::InvalidSignatures, evidence, out);
-                }
-                Request::Aggregate { open } | Request::Sign { open } => self.end_session(*open),
-                Request::Preprocess { .. } | Request::Judge { .. } => (),
+    /// The own processor does not do what it was asked.
+    fn handle_refusal(&mut self, request: Request, out: &mut Vec<Effect>) {
+        // Whom it does not judge now, it is not asked about again: that would not end.
+        if matches!(request, Request::Judge { .. }) || !self.asked.remove(&request) {
+            return;
+        }
+        match request {
+            Request::Signature { sender } => {
+                let Some(sender) = self.rank.get(&sender).copied() else { return };
+                let signed = self.peers.get(sender).and_then(|peer| peer.signed.clone());
+                let evidence = signed.into_iter().collect();
+                self.fault(sender, FaultKind::InvalidSignatures, evidence, out);
             }
+            Request::Aggregate { open } => self.end_session(open),
+            Request::Sign { open } => {
+                self.end_session(open);
+                self.answer(open, PeerMessage::Decline { id: self.parameters.id, open }, out);
+            }
+            Request::Preprocess { .. } | Request::Judge { .. } => (),
         }
     }
 
@@ -73,25 +78,20 @@ impl Signing {
     }
 
     /// A preprocess or, of an own session whose shares are there, a share does not verify.
-    fn handle_invalid(
-        &mut self,
-        open: [u8; 32],
-        accused_key: ValidatorKey,
-        out: &mut Vec<Effect>,
-    ) -> Vec<Request> {
-        let Some(accused) = self.rank.get(&accused_key).copied() else { return Vec::new() };
+    fn handle_invalid(&mut self, open: [u8; 32], accused_key: ValidatorKey, out: &mut Vec<Effect>) {
+        let Some(accused) = self.rank.get(&accused_key).copied() else { return };
         let aggregating =
             |session: &Session| session.open == open && session.state == State::Aggregating;
         if self.sessions.iter().any(aggregating) {
-            self.accuse(open, accused, out);
-            return self.asked.answered(Request::Aggregate { open });
+            self.asked.remove(&Request::Aggregate { open });
+            return self.accuse(open, accused, out);
         }
         // Nobody can sign in this session.
+        self.asked.remove(&Request::Sign { open });
         self.end_session(open);
         if let Some(preprocess) = self.preprocess_in(open, accused_key) {
             self.fault(accused, FaultKind::InvalidPreprocess, vec![preprocess], out);
         }
-        self.asked.answered(Request::Sign { open })
     }
 
     fn finish(&mut self, signatures: &[SignatureBytes], out: &mut Vec<Effect>) {
@@ -104,7 +104,7 @@ impl Signing {
             return;
         }
         self.signatures = Some(signatures.to_vec());
-        self.asked.settled(answered);
+        self.asked.retain(|request| !answered(request));
         let (id, digest) = (self.parameters.id, self.digest);
         if made.is_some() {
             let signatures = signatures.to_vec();
@@ -112,7 +112,8 @@ impl Signing {
         } else {
             // Openers that count on this validator's share go without it.
             for rank in 0..self.peers.len() {
-                let waits = |peer: &super::machine::Peer| peer.joined.values().any(|j| !j.shared);
+                let waits =
+                    |peer: &super::machine::Peer| peer.joined.values().any(|j| j.answer.is_none());
                 if self.peers.get(rank).is_some_and(waits) {
                     self.answer_with_signatures(rank, out);
                 }

@@ -2,10 +2,10 @@
 
 use serai_messages::{
     Body, Enclosed, STATEMENT_CONTEXT, SignedStatement, VERSION,
-    signing::{CoordinatorMessage, MAX_MESSAGES, PeerMessage, Shares},
+    signing::{CoordinatorMessage, MAX_MESSAGES, PeerMessage, Request, Shares},
 };
 
-use super::{Effect, FaultKind, Signing, asked::Request};
+use super::{Effect, FaultKind, Signing};
 
 /// Bytes of one message's preprocess or share.
 const MAX_PART_BYTES: usize = 512;
@@ -30,7 +30,8 @@ fn within_bounds(message: &PeerMessage, n: usize) -> bool {
         PeerMessage::Signed { signatures, .. } => (1..=MAX_MESSAGES).contains(&signatures.len()),
         PeerMessage::Request { .. }
         | PeerMessage::Accusation { .. }
-        | PeerMessage::Differs { .. } => true,
+        | PeerMessage::Differs { .. }
+        | PeerMessage::Decline { .. } => true,
     }
 }
 
@@ -42,7 +43,9 @@ fn digest_of(message: &PeerMessage) -> Option<[u8; 32]> {
         | PeerMessage::Open { digest, .. }
         | PeerMessage::Signed { digest, .. }
         | PeerMessage::Differs { digest, .. } => Some(*digest),
-        PeerMessage::Share { .. } | PeerMessage::Accusation { .. } => None,
+        PeerMessage::Share { .. }
+        | PeerMessage::Accusation { .. }
+        | PeerMessage::Decline { .. } => None,
     }
 }
 
@@ -86,6 +89,7 @@ impl Signing {
             PeerMessage::Share { open, share, .. } => {
                 self.receive_share(statement, rank, *open, share, out);
             }
+            PeerMessage::Decline { open, .. } => self.receive_decline(statement, rank, *open),
             PeerMessage::Signed { .. } => self.receive_signed(statement, rank, out),
             PeerMessage::Accusation { open, share, .. } => {
                 self.receive_accusation(statement, rank, open, share, out);
@@ -176,9 +180,10 @@ impl Signing {
             return;
         }
         peer.signed = Some(statement.clone());
-        if self.asked.ask(Request::Signature { sender: rank }) {
+        let sender = peer.key;
+        if self.asked.insert(Request::Signature { sender }) {
             let (id, signatures) = (*id, signatures.clone());
-            out.push(Effect::ToProcessor(CoordinatorMessage::Signature { id, signatures }));
+            out.push(Effect::ToProcessor(CoordinatorMessage::Signature { id, sender, signatures }));
         }
     }
 }

@@ -4,8 +4,10 @@
 
 mod honest;
 mod liars;
+mod lost;
 mod openers;
 mod processor;
+mod refusals;
 mod restart;
 mod silent;
 mod world;

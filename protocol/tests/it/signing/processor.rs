@@ -89,7 +89,9 @@ impl Processor {
 
     pub fn handle(&mut self, message: CoordinatorMessage) -> ProcessorMessage {
         let id = self.id;
-        let refused = |reason: &str| ProcessorMessage::Refused { id, reason: reason.to_owned() };
+        let request = message.request();
+        let refused =
+            |reason: &str| ProcessorMessage::Refused { id, request, reason: reason.to_owned() };
         assert_eq!(message.id(), id);
         match message {
             CoordinatorMessage::Preprocess { opener, .. } => {
