@@ -104,6 +104,34 @@ impl Database {
         Ok(value)
     }
 
+    /// Like [`Database::transaction`], but does not wait for the disk: for what is done once more,
+    /// harmlessly, where a power failure has undone it. The program's end alone undoes nothing, and
+    /// the next [`Database::transaction`] makes it durable too.
+    ///
+    /// # Errors
+    /// What `work` returns, or the database's own error; nothing is changed then.
+    pub fn lazy_transaction<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.lock();
+        let wrap = |source| self.error(source);
+        let wait = |connection: &Connection, wait: &str| {
+            connection.pragma_update(None, "synchronous", wait).map_err(wrap)
+        };
+        wait(&connection, "NORMAL")?;
+        let done = (|| {
+            let transaction = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(wrap)?;
+            let value = work(&transaction)?;
+            transaction.commit().map_err(wrap)?;
+            Ok(value)
+        })();
+        wait(&connection, "FULL")?;
+        done
+    }
+
     /// Runs read-only `work` on the connection.
     ///
     /// # Errors

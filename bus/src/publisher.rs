@@ -92,7 +92,8 @@ impl Publisher {
         let Some(last) = waiting.last().map(|outgoing| outgoing.row) else { return Ok(0) };
         let records: Vec<_> = waiting.into_iter().map(|outgoing| outgoing.record).collect();
         self.bus.append(&self.topic, &records).await?;
-        self.database.transaction(|transaction| {
+        // What is forgotten too late is appended again, and dropped by its receivers.
+        self.database.lazy_transaction(|transaction| {
             exchange::confirm(transaction, &self.topic, last)
                 .map_err(|source| self.database.error(source))
         })?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use serai_messages::Record;
 use tokio::sync::watch;
 
-use super::{file, reader::EmbeddedReader, watcher};
+use super::{bell::Bell, file, reader::EmbeddedReader, watcher};
 use crate::bus::check_sizes;
 use crate::{Bus, BusError, Reader, Start, TopicInfo};
 
@@ -18,6 +18,7 @@ pub(super) struct Log {
     pub(super) path: PathBuf,
     /// Counts commits noticed, whoever made them; its value means nothing else.
     pub(super) changes: watch::Sender<u64>,
+    bell: Bell,
     writer: Mutex<Connection>,
     // Apart from the writer, so that reading never waits for another append's fsync.
     reader: Mutex<Connection>,
@@ -33,7 +34,7 @@ impl Log {
         file::wrap(&self.path, error)
     }
 
-    /// Runs `work` in one durable transaction, then wakes this process' readers.
+    /// Runs `work` in one durable transaction, then wakes readers, those of other processes too.
     fn write<T>(
         &self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, BusError>,
@@ -45,6 +46,7 @@ impl Log {
         let value = work(&transaction)?;
         transaction.commit().map_err(|error| self.wrap(error))?;
         drop(writer);
+        self.bell.ring();
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
         Ok(value)
     }
@@ -82,6 +84,7 @@ impl EmbeddedBus {
             changes: watch::Sender::new(0),
             writer: Mutex::new(file::open(path)?),
             reader: Mutex::new(file::open(path)?),
+            bell: Bell::new(path),
         });
         watcher::start(&log)?;
         Ok(Self(log))

@@ -14,6 +14,7 @@
 //! learns of another process' append within a millisecond while the log is busy, and within twenty
 //! when it has been idle for more than a second.
 
+mod bell;
 mod file;
 mod log;
 mod reader;

@@ -172,7 +172,11 @@ impl Signing {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Refused(reason)) => {
                 let reason = format!("{id}: {reason}");
-                let answer = ProcessorMessage::Refused { id, reason: reason.clone() };
+                let answer = ProcessorMessage::Refused {
+                    id,
+                    request: message.request(),
+                    reason: reason.clone(),
+                };
                 Ok(Outcome { answers: vec![answer], rejected: Some(reason), signed: None })
             }
             Err(Stop::Failed(error)) => Err(error),
@@ -231,7 +235,10 @@ impl Signing {
                 }))
             }
             CoordinatorMessage::Signature { signatures, .. } => {
-                let vault = self.held(transaction, &stored)?;
+                // A refusal would accuse who sent them.
+                let Some(vault) = self.vault(transaction, &stored)? else {
+                    return Ok(Outcome::default());
+                };
                 let fits = signatures.len() == stored.messages.len()
                     && stored.messages.iter().zip(signatures).all(|(message, signature)| {
                         vault.keys.verify(&message.offset, &message.bytes, &signature.0)

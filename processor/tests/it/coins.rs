@@ -96,9 +96,10 @@ async fn sign(all: &mut [Driven], signers: [usize; 3], id: SigningId) -> Vec<Sig
         _ => None,
     };
     let made = first.until("signatures", signed).await;
+    let sender = all[signers[0]].validator;
     for processor in all.iter_mut() {
         let signatures = made.clone();
-        processor.sign(&signing::CoordinatorMessage::Signature { id, signatures }).await;
+        processor.sign(&signing::CoordinatorMessage::Signature { id, sender, signatures }).await;
         assert_eq!(processor.until("signatures", signed).await, made);
     }
     made

@@ -143,7 +143,8 @@ fn a_batch_is_signed_for_schnorrkel() {
     signatures(&world.aggregate(1, shares));
     // One that did not sign verifies what others made.
     let id = world.due.id;
-    let made = CoordinatorMessage::Signature { id, signatures: vec![signature] };
+    let sender = world.first[0].0;
+    let made = CoordinatorMessage::Signature { id, sender, signatures: vec![signature] };
     signatures(&world.members.all[2].sign(&made));
 }
 
@@ -285,9 +286,11 @@ fn a_bad_preprocess_is_named_and_costs_the_own_one() {
 fn wrong_signatures_and_unknown_things_are_refused() {
     let mut world = World::batch();
     let id = world.due.id;
-    let wrong = CoordinatorMessage::Signature { id, signatures: vec![SignatureBytes([3; 64])] };
+    let sender = world.first[0].0;
+    let wrong =
+        CoordinatorMessage::Signature { id, sender, signatures: vec![SignatureBytes([3; 64])] };
     assert!(refused(&world.members.all[0].sign(&wrong)).contains("verify"));
-    let none = CoordinatorMessage::Signature { id, signatures: Vec::new() };
+    let none = CoordinatorMessage::Signature { id, sender, signatures: Vec::new() };
     assert!(refused(&world.members.all[0].sign(&none)).contains("verify"));
     let unknown = SigningId { thing: Thing::Batch(9), ..id };
     let ask = CoordinatorMessage::Preprocess { id: unknown, opener: world.first[0].0 };

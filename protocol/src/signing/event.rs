@@ -90,7 +90,7 @@ pub enum Effect {
     /// Give [`Input::Elapsed`] after this time. Not stored: after a restart
     /// [`Signing::timers`](super::Signing::timers) tells which are still waited for.
     After {
-        /// In milliseconds, at most 75,000.
+        /// In milliseconds, at most [`MAX_REPEAT_MS`](super::MAX_REPEAT_MS).
         delay_ms: u64,
         /// Which.
         timer: Timer,

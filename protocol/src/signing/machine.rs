@@ -22,8 +22,12 @@ pub const STAGGER_MS: u64 = 500;
 /// milliseconds.
 pub const GRACE_MS: u64 = 300;
 
-/// Time between two rings of an opener's turn, in milliseconds: what was lost is asked for again.
+/// Time from the first ring of an opener's turn to the second, in milliseconds: what was lost is asked
+/// for again. Each further one takes twice as long, up to [`MAX_REPEAT_MS`].
 pub const REPEAT_MS: u64 = 30_000;
+
+/// Longest time between two rings of an opener's turn, in milliseconds.
+pub const MAX_REPEAT_MS: u64 = 64 * REPEAT_MS;
 
 /// A session of some opener in which this validator was asked to sign.
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub struct Signing {
     pub(super) messages: Option<usize>,
     /// This validator's turn as an opener has come.
     pub(super) turn: bool,
+    /// How often the turn has rung.
+    pub(super) rings: u32,
     pub(super) grace: Grace,
     pub(super) sessions: Vec<Session>,
     /// What the own processor still owes an answer.
@@ -141,6 +147,7 @@ impl Signing {
             own,
             messages: None,
             turn: own == 0,
+            rings: 0,
             grace: Grace::Idle,
             sessions: Vec::new(),
             asked: BTreeSet::new(),
@@ -182,7 +189,9 @@ impl Signing {
             return;
         }
         self.turn = true;
-        out.push(Effect::After { delay_ms: REPEAT_MS, timer: Timer::Turn });
+        let delay_ms = REPEAT_MS.saturating_mul(1 << self.rings.min(6)).min(MAX_REPEAT_MS);
+        self.rings = self.rings.saturating_add(1);
+        out.push(Effect::After { delay_ms, timer: Timer::Turn });
         let (id, digest) = (self.parameters.id, self.digest);
         out.push(Effect::Say(PeerMessage::Request { id, digest }));
         self.ask_preprocess(self.own, out);

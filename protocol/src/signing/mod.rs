@@ -20,8 +20,8 @@
 //! into a session who owes it a share of an earlier one: it opens at most one session more than there
 //! are validators who fail it, and two more for each that declines. While `t` honest validators are
 //! alive nothing is waited for longer than the turns of silent openers and two graces, unless a
-//! statement is lost: openers say every 30 s once more what they wait for, and each of them is given
-//! the same answer again, eight times.
+//! statement is lost: openers say once more what they wait for, after 30 s and then ever more seldom,
+//! and each of them is given the same answer again, eight times.
 //!
 //! # Limits
 //! A validator that is silent is not at fault. Of each peer are kept: one preprocess, one `Signed`,
@@ -40,5 +40,5 @@ mod summary;
 
 pub use event::{Effect, Input, InvalidParameters, Parameters, Timer};
 pub use fault::{Fault, FaultKind};
-pub use machine::{GRACE_MS, REPEAT_MS, STAGGER_MS, Signing};
+pub use machine::{GRACE_MS, MAX_REPEAT_MS, REPEAT_MS, STAGGER_MS, Signing};
 pub use summary::{FaultSummary, Summary};

@@ -87,7 +87,8 @@ impl Running {
         {
             return self.violation(connection, "an acknowledgement of what was not sent");
         }
-        self.database.transaction(|transaction| {
+        // What is forgotten too late is sent again, and dropped by the peer.
+        self.database.lazy_transaction(|transaction| {
             tables::confirm(transaction, validator, ack.sequence)
                 .map_err(|source| self.database.error(source))
         })?;

@@ -100,8 +100,10 @@ fn signatures_made_elsewhere_are_verified_and_kept() {
     let id = due.id;
     world.ready(&due);
     let signatures = world.session(id, &[0, 1, 2], 0);
+    let sender = world.validator(0);
     let signature = |signatures: &[SignatureBytes]| CoordinatorMessage::Signature {
         id,
+        sender,
         signatures: signatures.to_vec(),
     };
 

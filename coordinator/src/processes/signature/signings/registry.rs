@@ -192,7 +192,8 @@ impl Signings {
         let id = ready.id;
         if let Some(ended) = tables::ended_signing(out.transaction, id)? {
             let signatures = ended.signatures;
-            let message = CoordinatorMessage::Signature { id, signatures };
+            let sender = self.shared.speaker.own();
+            let message = CoordinatorMessage::Signature { id, sender, signatures };
             out.send(Outgoing::Signing(&message))?;
         } else if state == SigningState::Running {
             let digest = ready.content.digest(&id, &ready.reference);

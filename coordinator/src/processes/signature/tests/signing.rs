@@ -76,7 +76,8 @@ async fn who_is_late_hears_what_was_said_before_and_is_given_the_signatures() {
     world.validators[3].told.clear();
     world.validators[3].ready(id).await;
     world.run().await;
-    let given = CoordinatorMessage::Signature { id, signatures: vec![SIGNATURE] };
+    let sender = world.validators[3].key;
+    let given = CoordinatorMessage::Signature { id, sender, signatures: vec![SIGNATURE] };
     assert_eq!(world.validators[3].told, [Told::Signing(given)]);
     assert_eq!(world.validators[3].recorded().len(), 1);
 }

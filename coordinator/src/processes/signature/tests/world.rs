@@ -493,7 +493,8 @@ fn answer(
             ProcessorMessage::Signed { id, signatures: signatures.clone() }
         }
         CoordinatorMessage::Signature { .. } => {
-            ProcessorMessage::Refused { id, reason: "they do not verify".to_owned() }
+            let (request, reason) = (message.request(), "they do not verify".to_owned());
+            ProcessorMessage::Refused { id, request, reason }
         }
     })
 }
