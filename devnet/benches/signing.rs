@@ -1,11 +1,6 @@
-//! Two rows of DESIGN section 6, from the same batches of a network of four on this machine:
-//!
-//! - one signature: from the moment when all of the drawn party's processors have said that they are
-//!   ready, to the signature at one of them, beside the cryptography of one signature (at most 50 ms
-//!   more at p50);
-//! - the relay of one processor's message to another validator's processor: from the last signer's
-//!   share on its topic to the request that carries all shares on the opener's topic, beside two bus
-//!   hops, two fsynced commits and one round trip over loopback (at most 1.5 times that at p50).
+//! One signature of a network of four on this machine (DESIGN section 6): from the moment when all of
+//! the drawn party's processors have said that they are ready, to the signature at one of them, beside
+//! the cryptography of one signature (at most 50 ms more at p50).
 //!
 //! `cargo bench -p serai-devnet --bench signing -- [BATCHES]`, on a machine that does nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -26,7 +21,7 @@ use serai_messages::{
 use serai_processor::crypto::{Ceremony, Messages, Seed, engine};
 use serai_protocol::party;
 
-use support::{DEADLINE, Network, hops, p50, row};
+use support::{DEADLINE, Network, p50, row};
 
 const COIN: Coin = Coin::Btc;
 const VALIDATORS: u16 = 4;
@@ -36,41 +31,24 @@ fn main() {
     let batches = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(100);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let cryptography = p50((0..20).map(|_| cryptography()).collect());
-    let relayed_floor = runtime.block_on(hops(200));
     let measured = runtime.block_on(measure(batches));
     row(
-        &format!("one signature of {VALIDATORS} validators, {} batches", measured.signed.len()),
+        &format!("one signature of {VALIDATORS} validators, {} batches", measured.len()),
         cryptography,
-        p50(measured.signed.clone()),
+        p50(measured.clone()),
         "floor + 50 ms",
-        p50(measured.signed) <= cryptography + Duration::from_millis(50),
-    );
-    row(
-        &format!("relay of a share, {} batches", measured.relayed.len()),
-        relayed_floor,
-        p50(measured.relayed.clone()),
-        "1.5 times the floor",
-        p50(measured.relayed) <= relayed_floor.mul_f64(1.5),
+        p50(measured) <= cryptography + Duration::from_millis(50),
     );
 }
 
-#[derive(Default)]
-struct Measured {
-    signed: Vec<Duration>,
-    relayed: Vec<Duration>,
-}
-
-/// When what of one batch's signing was seen on the topics.
+/// When who was ready to sign a batch, as seen on the topics.
 #[derive(Default)]
 struct Trace {
     ready: BTreeMap<Name, Instant>,
-    shared: BTreeMap<Name, Instant>,
-    aggregate: Option<(Name, Instant)>,
-    signed: Option<Instant>,
 }
 
 /// A deposit in every external block, so that batch follows batch.
-async fn measure(batches: usize) -> Measured {
+async fn measure(batches: usize) -> Vec<Duration> {
     let settings = Settings::new(VALIDATORS.into(), &[COIN]).with_block_ms(300);
     let network = Network::start(settings).await;
     let set = ValidatorSet { coin: COIN, session: Session(0) };
@@ -84,11 +62,11 @@ async fn measure(batches: usize) -> Measured {
 
     let mut references: BTreeMap<u32, BlockHash> = BTreeMap::new();
     let mut traces: BTreeMap<u32, Trace> = BTreeMap::new();
-    let mut measured = Measured::default();
+    let mut measured = Vec::new();
     let mut deposits = tokio::time::interval(Duration::from_millis(200));
     let begun = Instant::now();
-    while measured.signed.len() < batches {
-        assert!(begun.elapsed() < DEADLINE, "{} of {batches} batches", measured.signed.len());
+    while measured.len() < batches {
+        assert!(begun.elapsed() < DEADLINE, "{} of {batches} batches", measured.len());
         tokio::select! {
             _ = deposits.tick() => {
                 external.deposit(&address, 100_000, Some(&data)).await.unwrap();
@@ -102,13 +80,15 @@ async fn measure(batches: usize) -> Measured {
                 let trace = traces.entry(batch).or_default();
                 match record.kind.as_str() {
                     "signing.ready" => drop(trace.ready.insert(name, at)),
-                    "signing.share" => drop(trace.shared.insert(name, at)),
-                    "signing.aggregate" => drop(trace.aggregate.get_or_insert((name, at))),
                     "signing.signed" => {
-                        trace.signed.get_or_insert(at);
                         if let Some(reference) = references.get(&batch) {
                             let trace = traces.remove(&batch).unwrap();
-                            note(&mut measured, &trace, &drawn(*reference, &members));
+                            let party = drawn(*reference, &members);
+                            let ready = party.iter().map(|name| trace.ready.get(name));
+                            if let Some(ready) = ready.collect::<Option<Vec<_>>>() {
+                                let begun = **ready.iter().max().unwrap();
+                                measured.push(at.saturating_duration_since(begun));
+                            }
                         }
                     }
                     _ => {}
@@ -118,22 +98,6 @@ async fn measure(batches: usize) -> Measured {
     }
     network.cluster.stop().await;
     measured
-}
-
-fn note(measured: &mut Measured, trace: &Trace, party: &[Name]) {
-    let ready = party.iter().map(|name| trace.ready.get(name)).collect::<Option<Vec<_>>>();
-    if let (Some(ready), Some(signed)) = (ready, trace.signed) {
-        let begun = **ready.iter().max().unwrap();
-        measured.signed.push(signed.saturating_duration_since(begun));
-    }
-    let Some((opener, aggregate)) = &trace.aggregate else { return };
-    let last = trace.shared.iter().filter(|(_, at)| *at <= aggregate).max_by_key(|(_, at)| **at);
-    // The opener's own share is not relayed.
-    if let Some((name, shared)) = last
-        && name != opener
-    {
-        measured.relayed.push(*aggregate - *shared);
-    }
 }
 
 fn drawn(reference: BlockHash, members: &[Name]) -> Vec<Name> {

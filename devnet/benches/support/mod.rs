@@ -2,12 +2,19 @@
 //! figures beside their floor.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod played;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serai_bus::{Settings as BusSettings, Start};
+use serai_bus::{Bus, Settings as BusSettings, Start};
 use serai_devnet::binaries::Binaries;
 use serai_devnet::cluster::{Cluster, Layout, Settings};
-use serai_messages::{Coin, KeyPair, Name, Record, Topic, ValidatorSet};
+use serai_messages::{
+    Coin, Endpoint, Incarnation, IntentId, KeyPair, Name, Record, Sequence, Topic, VERSION,
+    ValidatorSet,
+};
 use tokio::sync::mpsc;
 
 /// Time for anything that is waited for.
@@ -49,7 +56,7 @@ impl Network {
         let (sender, receiver) = mpsc::unbounded_channel();
         for name in self.names() {
             let path = self.cluster.layout().bus(&name);
-            let bus = serai_bus::connect(&BusSettings::embedded(path), false).unwrap();
+            let bus = bus(&path);
             let topic = Topic::Chain(coin).full_name(&name);
             let mut reader = bus.read(&topic, Start::Latest).await.unwrap();
             let sender = sender.clone();
@@ -86,72 +93,23 @@ pub fn row(what: &str, floor: Duration, ours: Duration, bound: &str, met: bool) 
     );
 }
 
-/// What a relayed message cannot do without: to a bus and out of it, a commit, a round trip over
-/// loopback, a commit, to a bus and out of it. The median of `rounds`.
-pub async fn hops(rounds: usize) -> Duration {
-    let folder = tempfile::tempdir().unwrap();
-    let mut stations = Vec::new();
-    for side in ["from", "to"] {
-        let path = folder.path().join(format!("{side}.bus"));
-        let bus = serai_bus::connect(&BusSettings::embedded(path), false).unwrap();
-        let topic = format!("{side}-btc");
-        bus.create_topics(std::slice::from_ref(&topic)).await.unwrap();
-        let reader = bus.read(&topic, Start::Earliest).await.unwrap();
-        let migration = serai_bus::Migration {
-            component: "bench",
-            steps: &["CREATE TABLE messages (body BLOB NOT NULL) STRICT;"],
-        };
-        let path = folder.path().join(format!("{side}.sqlite"));
-        let database = serai_bus::Database::open(&path, &[migration]).unwrap();
-        stations.push((bus, topic, reader, database));
-    }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        socket.set_nodelay(true).unwrap();
-        let (mut read, mut write) = socket.split();
-        tokio::io::copy(&mut read, &mut write).await.unwrap();
-    });
-    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    socket.set_nodelay(true).unwrap();
-    let mut samples = Vec::new();
-    for round in 1..=rounds {
-        let begun = Instant::now();
-        for (station, (bus, topic, reader, database)) in stations.iter_mut().enumerate() {
-            bus.append(topic, &[sample(round)]).await.unwrap();
-            let delivered = reader.next().await.unwrap();
-            let body = delivered.record.unwrap().body;
-            database
-                .transaction(|transaction| {
-                    transaction
-                        .execute("INSERT INTO messages (body) VALUES (?1)", [&body])
-                        .map_err(|source| database.error(source))
-                })
-                .unwrap();
-            if station == 0 {
-                use tokio::io::{AsyncReadExt, AsyncWriteExt};
-                socket.write_all(&body).await.unwrap();
-                let mut echo = vec![0; body.len()];
-                socket.read_exact(&mut echo).await.unwrap();
-            }
-        }
-        samples.push(begun.elapsed());
-    }
-    p50(samples)
+/// The embedded bus at a path, as one more program has it.
+pub fn bus(path: &Path) -> Arc<dyn Bus> {
+    serai_bus::connect(&BusSettings::embedded(path.to_owned()), false).unwrap()
 }
 
-fn sample(number: usize) -> Record {
+/// A record in the clear.
+pub fn record(id: &str, body: Vec<u8>) -> Record {
     Record {
-        id: serai_messages::IntentId::new(format!("bench/{number}")).unwrap(),
+        id: IntentId::new(id).unwrap(),
         kind: "bench".to_owned(),
-        from: serai_messages::Endpoint::Coordinator,
-        to: serai_messages::Endpoint::Anyone,
+        from: Endpoint::Coordinator,
+        to: Endpoint::Anyone,
         session: String::new(),
-        incarnation: serai_messages::Incarnation(1),
-        sequence: serai_messages::Sequence(number as u64),
-        version: serai_messages::VERSION,
+        incarnation: Incarnation(1),
+        sequence: Sequence(1),
+        version: VERSION,
         sealed: false,
-        body: vec![7; 1024],
+        body,
     }
 }

@@ -97,7 +97,9 @@ impl Misbehaviour {
             | signing::PeerMessage::Open { digest, .. }
             | signing::PeerMessage::Signed { digest, .. }
             | signing::PeerMessage::Differs { digest, .. } => digest.reverse(),
-            signing::PeerMessage::Share { .. } | signing::PeerMessage::Accusation { .. } => {}
+            signing::PeerMessage::Share { .. }
+            | signing::PeerMessage::Accusation { .. }
+            | signing::PeerMessage::Decline { .. } => {}
         }
         Some(message)
     }
