@@ -19,9 +19,7 @@ use serai_bus::{Bus, Database, Reader, Start};
 use serai_devnet::cluster::Settings;
 use serai_messages::observation::SeraiBlock;
 use serai_messages::signing::{Content, CoordinatorMessage, ProcessorMessage, SigningId, Thing};
-use serai_messages::{
-    BlockHash, BlockNumber, Coin, Session, SignatureBytes, ValidatorKey, ValidatorSet,
-};
+use serai_messages::{BlockHash, BlockNumber, Coin, Session, SignatureBytes, ValidatorSet};
 use serai_protocol::party;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -198,13 +196,14 @@ impl Station {
     }
 
     fn commit(&self, body: &[u8]) {
-        let insert = |transaction: &rusqlite::Transaction<'_>| {
-            transaction
-                .execute("INSERT INTO messages (body) VALUES (?1)", [body])
-                .map(drop)
-                .map_err(|source| self.database.error(source))
-        };
-        self.database.transaction(insert).unwrap();
+        self.database
+            .transaction(|transaction| {
+                transaction
+                    .execute("INSERT INTO messages (body) VALUES (?1)", [body])
+                    .map(drop)
+                    .map_err(|source| self.database.error(source))
+            })
+            .unwrap();
     }
 }
 
