@@ -1,14 +1,12 @@
 //! The processor's one loop: reads its topic, handles each record in one transaction, publishes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Transaction;
 use serai_bus::exchange::{self, Acceptance, Consumer};
 use serai_bus::{
-    Bus, BusError, Database, DatabaseError, DeadLetter, Delivered, OffsetReset, PublishError,
-    Publisher, SecretKey, SubscribeError, Subscription, Waker,
+    Bus, BusError, Database, DeadLetter, Delivered, OffsetReset, Publisher, Subscription, Waker,
 };
 use serai_messages::control::Heartbeat;
 use serai_messages::{Endpoint, Name, ProcessorKey, Record, Topic};
@@ -16,15 +14,15 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::conversation::{Answer, Request};
-use crate::external::{Desk, External};
-use crate::handlers::{self, Handlers};
+use crate::external::Desk;
+use crate::handlers::Handlers;
 use crate::inbox::{Input, Reader, Refusal};
 use crate::keygen::Keygen;
-use crate::keystore::Cipher;
 use crate::ledger::{self, Book};
-use crate::outbox::{Outbox, OutboxError};
+use crate::outbox::Outbox;
+use crate::settings::{Error, Settings};
 use crate::signing::Signing;
-use crate::state::{self, Birth, StateError};
+use crate::state::{self, Birth};
 use crate::watcher::{Report, Watcher};
 
 /// Pause after the bus was not available.
@@ -39,66 +37,6 @@ const BACKLOG: u32 = 64;
 
 /// The name under which the position is kept.
 const READER: &str = "processor";
-
-/// What a processor is started with.
-#[derive(Debug)]
-pub struct Settings {
-    /// The validator's name.
-    pub name: Name,
-    /// The coin and its chain.
-    pub external: External,
-    /// The data folder, locked by the caller.
-    pub folder: PathBuf,
-    /// Where vaults' backups go.
-    pub backups: PathBuf,
-    /// The sealing key.
-    pub secret: SecretKey,
-    /// The keystore key.
-    pub cipher: Cipher,
-    /// The coordinator's key; where none is given, the first one seen on the topic is kept.
-    pub coordinator: Option<ProcessorKey>,
-    /// A key to be taken in place of the one kept.
-    pub accept: Option<ProcessorKey>,
-    /// Time between two heartbeats.
-    pub heartbeat: Duration,
-    /// Where reading begins the first time.
-    pub offset_reset: OffsetReset,
-}
-
-/// Why a processor stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The data folder.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// A query.
-    #[error("processor's database: {0}")]
-    Query(#[from] rusqlite::Error),
-    /// The bus.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// The topic cannot be read.
-    #[error(transparent)]
-    Subscribe(#[from] SubscribeError),
-    /// The publisher.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// A record could not be made.
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
-    /// The storage of what handles the messages.
-    #[error(transparent)]
-    Handler(#[from] handlers::Error),
-    /// The stored ledger.
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
-    /// Another instance has taken over.
-    #[error("{0}")]
-    Replaced(String),
-}
 
 /// A processor, ready to run.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use serai_bus::{BusError, Settings as BusSettings};
 use serai_messages::{Coin, Name, ProcessorKey};
 
-use crate::actor;
 use crate::chain::ChainError;
 use crate::folder::FolderError;
 use crate::restore::RestoreError;
+use crate::settings;
 use crate::state::StateError;
 use crate::vaults::UnreadableFolder;
 
@@ -180,7 +180,7 @@ pub enum Failure {
     },
     /// The processor stopped.
     #[error(transparent)]
-    Processor(#[from] actor::Error),
+    Processor(#[from] settings::Error),
     /// A folder cannot be inspected.
     #[error(transparent)]
     Vaults(#[from] UnreadableFolder),

@@ -41,15 +41,17 @@ pub mod ledger;
 mod outbox;
 pub mod program;
 mod restore;
+mod settings;
 pub mod signing;
 mod signings;
 pub mod state;
 mod vaults;
 pub mod watcher;
 
-pub use actor::{Actor, Error, Settings};
+pub use actor::Actor;
 pub use external::External;
 pub use folder::{Folder, FolderError, KEY_VARIABLE, KEYSTORE_KEY_VARIABLE};
 pub use restore::{RestoreError, restore};
+pub use settings::{Error, Settings};
 pub use signings::{SigningsReport, signings};
 pub use vaults::{UnreadableFolder, VaultReport, vaults};

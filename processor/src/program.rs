@@ -12,12 +12,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::actor::{Actor, Settings};
+use crate::actor::Actor;
 use crate::chain;
 use crate::cli::{Cli, Command, Failure, Run};
 use crate::external::External;
 use crate::folder::Folder;
 use crate::restore::restore;
+use crate::settings::Settings;
 use crate::signings::signings;
 use crate::state::{self, StateError};
 use crate::vaults::vaults;

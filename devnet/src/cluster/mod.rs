@@ -22,7 +22,9 @@
 
 mod census;
 mod child;
+mod commands;
 mod configuration;
+mod error;
 mod layout;
 mod network;
 mod ports;
@@ -32,8 +34,9 @@ mod topics;
 
 pub use census::{Processor, processors};
 pub use configuration::Identity;
+pub use error::ClusterError;
 pub use layout::{Layout, LayoutError};
-pub use network::{Cluster, ClusterError};
+pub use network::Cluster;
 pub use ports::Ports;
 pub use settings::{BusChoice, Settings, names};
 pub use supervisor::{Notice, NoticeKind, Program};

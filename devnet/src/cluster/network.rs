@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -14,75 +12,10 @@ use super::child::{Recipe, signal};
 use super::configuration::{Identity, make_keys, write_configuration, write_genesis};
 use super::layout::{read, store};
 use super::supervisor::Supervisor;
-use super::{Layout, LayoutError, Notice, Processor, Program, processors};
+use super::{ClusterError, Layout, Notice, Processor, Program, processors};
 use crate::binaries::Binaries;
-use crate::chain::{Chain, ChainError};
+use crate::chain::Chain;
 use crate::external::{External, ExternalError};
-
-/// Why a cluster does not start, or does not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// The data folder.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    /// Ports that the network has kept since its first run.
-    #[error(
-        "port {0}, which this network has had since its first run, is in use; stop the program \
-         that uses it, or start anew with --fresh"
-    )]
-    PortInUse(u16),
-    /// The broker holds records of another network.
-    #[error(
-        "topic {0} holds records of another network; --fresh drops them, or use another broker"
-    )]
-    ForeignTopic(String),
-    /// The bus.
-    #[error("cannot prepare the topics on {bus}: {source}")]
-    Bus {
-        /// The bus.
-        bus: String,
-        /// Why.
-        source: serai_bus::BusError,
-    },
-    /// A program does not stay up.
-    #[error("{0}")]
-    Failed(String),
-    /// The chain does not answer.
-    #[error("the chain does not answer; see {log}: {source}")]
-    NoChain {
-        /// Its log file.
-        log: String,
-        /// What was said last.
-        source: Box<ChainError>,
-    },
-    /// A simulated network.
-    #[error(transparent)]
-    External(#[from] ExternalError),
-    /// A validator's configuration or keys.
-    #[error("cannot make the keys of {name}: {reason}")]
-    Keys {
-        /// The validator.
-        name: Name,
-        /// Why.
-        reason: String,
-    },
-    /// A command of the coordinator could not be run.
-    #[error("cannot run {program}: {source}")]
-    NoCommand {
-        /// The program.
-        program: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A command of the coordinator failed.
-    #[error("`{command}` failed: {reason}")]
-    Command {
-        /// The command.
-        command: String,
-        /// What it printed.
-        reason: String,
-    },
-}
 
 /// Time in which the programs of a run before this one must have let go of its ports.
 const PORTS_DEADLINE: Duration = Duration::from_secs(15);
@@ -90,8 +23,6 @@ const PORTS_DEADLINE: Duration = Duration::from_secs(15);
 const CHAIN_DEADLINE: Duration = Duration::from_secs(60);
 /// Time in which processors must have ended after their coordinators.
 const PROCESSORS_DEADLINE: Duration = Duration::from_secs(10);
-/// Time in which a command of the coordinator must answer.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(20);
 /// Notices kept for a slow listener; then it misses the oldest.
 const NOTICES: usize = 256;
 /// Pause between two looks at something that cannot be waited for.
@@ -100,8 +31,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A running network. Dropping it kills its programs; [`Cluster::stop`] ends them in order.
 #[derive(Debug)]
 pub struct Cluster {
-    layout: Layout,
-    binaries: Binaries,
+    pub(super) layout: Layout,
+    pub(super) binaries: Binaries,
     identities: BTreeMap<Name, Identity>,
     notices: broadcast::Sender<Notice>,
     programs: BTreeMap<Program, Supervisor>,
@@ -287,72 +218,6 @@ impl Cluster {
         Ok(())
     }
 
-    /// What a validator's coordinator answers to one of its commands, for example `["status"]`.
-    ///
-    /// # Errors
-    /// When the command fails or prints no JSON.
-    pub async fn ask(
-        &self,
-        name: &Name,
-        command: &[&str],
-    ) -> Result<serde_json::Value, ClusterError> {
-        let mut arguments = self.coordinator_arguments(name);
-        arguments.extend(command.iter().map(OsString::from));
-        arguments.push("--json".into());
-        run(&self.binaries.coordinator, arguments).await
-    }
-
-    /// The vaults that a validator's processor holds, by its own command.
-    ///
-    /// # Errors
-    /// When the command fails or prints no JSON.
-    pub async fn vaults(&self, name: &Name, coin: Coin) -> Result<serde_json::Value, ClusterError> {
-        let folder = self.layout.processor(name, coin).into_os_string();
-        let arguments = ["vaults".into(), "--data".into(), folder, "--json".into()];
-        run(&self.binaries.processor, arguments.into()).await
-    }
-
-    /// What a validator's processor has signed, by its own command.
-    ///
-    /// # Errors
-    /// When the command fails or prints no JSON.
-    pub async fn signings(
-        &self,
-        name: &Name,
-        coin: Coin,
-    ) -> Result<serde_json::Value, ClusterError> {
-        let folder = self.layout.processor(name, coin).into_os_string();
-        let arguments = ["signings".into(), "--data".into(), folder, "--json".into()];
-        run(&self.binaries.processor, arguments.into()).await
-    }
-
-    /// What each program says of its version.
-    ///
-    /// # Errors
-    /// When one does not answer.
-    pub async fn versions(&self) -> Result<BTreeMap<String, String>, ClusterError> {
-        let mut versions = BTreeMap::new();
-        let Binaries { chain, coordinator, processor, simulated } = &self.binaries;
-        for program in [chain, coordinator, processor, simulated] {
-            let said = output(program, &["--version".into()]).await?;
-            let said = String::from_utf8_lossy(&said);
-            if let Some((name, version)) = said.trim().split_once(' ') {
-                versions.insert(name.to_owned(), version.to_owned());
-            }
-        }
-        Ok(versions)
-    }
-
-    /// The command line that asks a validator's coordinator for its status; for people.
-    pub fn status_command(&self, name: &Name) -> String {
-        let words: Vec<String> = self
-            .coordinator_arguments(name)
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        format!("{} {} status", self.binaries.coordinator.display(), words.join(" "))
-    }
-
     /// Stops the coordinators, which stop their processors, and then the chains.
     pub async fn stop(mut self) {
         let programs = std::mem::take(&mut self.programs);
@@ -441,17 +306,6 @@ impl Cluster {
             }
         }
     }
-
-    fn coordinator_arguments(&self, name: &Name) -> Vec<OsString> {
-        vec![
-            "--config_dir".into(),
-            self.layout.config(name).into(),
-            "--mode".into(),
-            "development".into(),
-            "--name".into(),
-            name.as_str().into(),
-        ]
-    }
 }
 
 /// Waits until a run before this one, perhaps killed a moment ago, has let go of the ports.
@@ -467,39 +321,4 @@ async fn wait_for_ports(layout: &Layout) -> Result<(), ClusterError> {
         return Err(ClusterError::PortInUse(*port));
     }
     Ok(())
-}
-
-/// Runs a program to its end and reads the JSON that it prints.
-async fn run(program: &Path, arguments: Vec<OsString>) -> Result<serde_json::Value, ClusterError> {
-    let said = output(program, &arguments).await?;
-    serde_json::from_slice(&said)
-        .map_err(|error| failed(program, &arguments, format!("its output is no JSON: {error}")))
-}
-
-/// Runs a program to its end and returns what it prints.
-async fn output(program: &Path, arguments: &[OsString]) -> Result<Vec<u8>, ClusterError> {
-    let output = tokio::process::Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(COMMAND_DEADLINE, output)
-        .await
-        .map_err(|_| failed(program, arguments, format!("no answer in {COMMAND_DEADLINE:?}")))?
-        .map_err(|source| ClusterError::NoCommand {
-            program: program.display().to_string(),
-            source,
-        })?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let reason = format!("{}: {}", output.status, said.trim());
-        return Err(failed(program, arguments, reason));
-    }
-    Ok(output.stdout)
-}
-
-fn failed(program: &Path, arguments: &[OsString], reason: String) -> ClusterError {
-    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    ClusterError::Command { command: format!("{name} {}", words.join(" ")), reason }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_bus::DatabaseError;
-use serai_messages::keygen::KeyKind;
 use serai_messages::observation::SeraiBlock;
 use serai_messages::signing::{
     Content, CoordinatorMessage, MAX_MESSAGES, ProcessorMessage, Shares, SigningId,
@@ -13,14 +12,12 @@ use serai_messages::signing::{
 use serai_messages::{Coin, Participant, Session, SignatureBytes, ValidatorKey, ValidatorSet};
 use zeroize::Zeroizing;
 
-use super::request::{
-    SigningSet, by_message, message_digest, participant, preprocess_digest, seeds_label,
-};
+use super::request::{SigningSet, message_digest, preprocess_digest, seeds_label};
 use super::tables::{self, Preprocess, Stored, Used};
+use super::vaults::Vault;
 use crate::chain::ToSign;
-use crate::crypto::{Fault, Seed, VaultKeys, engine};
-use crate::keygen::half;
-use crate::keystore::{self, Cipher, DamagedSecret};
+use crate::crypto::{Fault, Seed};
+use crate::keystore::{Cipher, DamagedSecret};
 
 /// Preprocesses of one thing that wait to be signed with: one for each opener, and one ahead.
 const MAX_UNUSED: u32 = 320;
@@ -76,7 +73,7 @@ pub struct Outcome {
 }
 
 /// Why a step was not taken.
-enum Stop {
+pub(super) enum Stop {
     Refused(String),
     Failed(Error),
 }
@@ -87,18 +84,12 @@ impl<E: Into<Error>> From<E> for Stop {
     }
 }
 
-/// A vault as far as signing needs it.
-struct Vault {
-    members: Vec<ValidatorKey>,
-    keys: Box<dyn VaultKeys>,
-}
-
 /// One processor's part in signing. Its state is in the database that each call is given a
 /// transaction of; the vaults' keys are kept once they are read.
 pub struct Signing {
-    coin: Coin,
-    cipher: Cipher,
-    vaults: BTreeMap<(Session, u8), Vault>,
+    pub(super) coin: Coin,
+    pub(super) cipher: Cipher,
+    pub(super) vaults: BTreeMap<(Session, u8), Vault>,
     #[cfg(feature = "faults")]
     fault: Option<crate::faults::Misbehaviour>,
 }
@@ -346,80 +337,9 @@ impl Signing {
         Ok(used.answer)
     }
 
-    fn aggregate(
-        &mut self,
-        transaction: &Transaction<'_>,
-        stored: &Stored,
-        open: [u8; 32],
-        preprocesses: &[(ValidatorKey, Shares)],
-        shares: &[(ValidatorKey, Shares)],
-    ) -> Result<Outcome, Stop> {
-        let vault = self.held(transaction, stored)?;
-        let set = SigningSet::read(stored, &*vault.keys, &vault.members, preprocesses)
-            .map_err(Stop::Refused)?;
-        let shares = by_message(stored, &vault.members, shares).map_err(Stop::Refused)?;
-        // Who has not been heard is not at fault.
-        for (shares, preprocesses) in shares.iter().zip(&set.preprocesses) {
-            if let Some(absent) = preprocesses.keys().find(|signer| !shares.contains_key(signer)) {
-                return Err(Stop::Refused(format!(
-                    "the share of participant {absent} is not there"
-                )));
-            }
-        }
-        let signatures: Result<Vec<_>, Fault> = stored
-            .messages
-            .iter()
-            .zip(&set.preprocesses)
-            .zip(&shares)
-            .map(|((message, preprocesses), shares)| {
-                let offset = &message.offset;
-                let signature =
-                    vault.keys.aggregate(offset, preprocesses, shares, &message.bytes)?;
-                Ok(SignatureBytes(signature))
-            })
-            .collect();
-        match signatures {
-            Ok(signatures) => self.signed(transaction, stored, signatures),
-            Err(Fault::InvalidSignatureShare { accused }) => {
-                let (id, accused) = (stored.id, name_of(&vault.members, accused)?);
-                let answer = ProcessorMessage::InvalidShare { id, open, accused };
-                Ok(Outcome { answers: vec![answer], ..Outcome::default() })
-            }
-            Err(fault) => Err(Stop::Refused(fault.to_string())),
-        }
-    }
-
-    fn judge(
-        &mut self,
-        transaction: &Transaction<'_>,
-        stored: &Stored,
-        preprocesses: &[(ValidatorKey, Shares)],
-        accused: ValidatorKey,
-        share: &Shares,
-    ) -> Result<bool, Stop> {
-        let vault = self.held(transaction, stored)?;
-        let set = SigningSet::read(stored, &*vault.keys, &vault.members, preprocesses)
-            .map_err(Stop::Refused)?;
-        let accused = participant(&vault.members, &accused).map_err(Stop::Refused)?;
-        if share.len() != stored.messages.len() {
-            return Ok(false);
-        }
-        for ((message, preprocesses), share) in
-            stored.messages.iter().zip(&set.preprocesses).zip(share)
-        {
-            let offset = &message.offset;
-            match vault.keys.judge(offset, preprocesses, accused, share, &message.bytes) {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                Err(fault) => return Err(Stop::Refused(fault.to_string())),
-            }
-        }
-        Ok(true)
-    }
-
     /// Keeps signatures that verify, and deletes the nonces that wait for a session. The first
     /// signatures known stay.
-    fn signed(
+    pub(super) fn signed(
         &mut self,
         transaction: &Transaction<'_>,
         stored: &Stored,
@@ -439,43 +359,9 @@ impl Signing {
             signed: Some((id, signatures)),
         })
     }
-
-    fn held(&mut self, transaction: &Transaction<'_>, stored: &Stored) -> Result<&Vault, Stop> {
-        self.vault(transaction, stored)?
-            .ok_or_else(|| Stop::Refused("no share of it is held here".to_owned()))
-    }
-
-    /// The vault whose key signs the thing, if a share of it is held here and it is confirmed.
-    fn vault(
-        &mut self,
-        transaction: &Transaction<'_>,
-        stored: &Stored,
-    ) -> Result<Option<&Vault>, Error> {
-        let set = stored.id.set;
-        let kind = match stored.content {
-            Content::Transaction { .. } => KeyKind::External,
-            Content::Batch { .. } | Content::Slashes { .. } => KeyKind::Ristretto,
-        };
-        let place = (set.session, kind as u8);
-        if !self.vaults.contains_key(&place) {
-            let Some(found) = keystore::confirmed(transaction, set)? else { return Ok(None) };
-            if found.members.is_empty() {
-                tracing::warn!(%set, "who holds this vault's shares is not stored: it was made by a \
-                    version that could not sign, and this processor cannot sign with it");
-                return Ok(None);
-            }
-            let label = keystore::vault_label(found.id);
-            let both = self.cipher.open(&label, &keystore::keys(transaction, found.id)?)?;
-            let bytes = half(&both, kind).ok_or(DamagedSecret { label })?;
-            let keys =
-                engine(self.coin, kind).open(bytes).map_err(|fault| Error::Keys { set, fault })?;
-            self.vaults.insert(place, Vault { members: found.members, keys });
-        }
-        Ok(self.vaults.get(&place))
-    }
 }
 
-fn name_of(members: &[ValidatorKey], number: Participant) -> Result<ValidatorKey, Stop> {
+pub(super) fn name_of(members: &[ValidatorKey], number: Participant) -> Result<ValidatorKey, Stop> {
     usize::from(number.0)
         .checked_sub(1)
         .and_then(|place| members.get(place))

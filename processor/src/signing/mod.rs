@@ -21,6 +21,8 @@
 mod handler;
 mod request;
 mod tables;
+mod vaults;
+mod verdicts;
 
 pub use handler::{Due, Error, Outcome, Signing};
 pub use tables::{MIGRATION, Thing, UsedPreprocess, things, used};
