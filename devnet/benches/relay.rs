@@ -73,6 +73,9 @@ async fn relay(messages: usize) -> (Duration, f64) {
     let network = Network::start(settings).await;
     let chain = network.cluster.chain().await.unwrap();
     let keys = chain.participants(COIN, chain.finalized().await.unwrap()).await.unwrap();
+    for name in network.names() {
+        network.knows_validators(&name, COIN).await;
+    }
     let drawn = party::draw(REFERENCE.hash, VALIDATORS, THRESHOLD).unwrap();
     let mut played = Vec::new();
     for number in drawn {
@@ -93,12 +96,13 @@ async fn relay(messages: usize) -> (Duration, f64) {
         party.finish(id).await;
     }
 
-    let mut shares = Vec::new();
+    let mut prepared = Vec::new();
     for number in messages..2 * messages {
         let id = thing(number);
-        let open = party.prepare(id).await;
-        shares.push(party.last.record(&share(id, open)));
+        prepared.push(share(id, party.prepare(id).await));
     }
+    // Sealed in the order in which they are given: a record takes its place by that.
+    let shares: Vec<_> = prepared.iter().map(|share| party.last.record(share)).collect();
     let begun = Instant::now();
     for shares in shares.chunks(64) {
         party.last.append(shares).await;

@@ -51,6 +51,24 @@ impl Network {
         }
     }
 
+    /// Waits until a coordinator has read a coin's first set from Serai.
+    pub async fn knows_validators(&self, name: &Name, coin: Coin) {
+        let begun = Instant::now();
+        loop {
+            let status = self.cluster.ask(name, &["status"]).await.unwrap_or_default();
+            let mut steps = status["start"].as_array().into_iter().flatten();
+            if steps.any(|step| {
+                step["step"] == "read validators"
+                    && step["coin"] == coin.name()
+                    && step["state"] == "ok"
+            }) {
+                return;
+            }
+            assert!(begun.elapsed() < DEADLINE, "{name} does not know the validators of {coin}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Records that appear on every validator's topic of a coin from now on, with when and whose.
     pub async fn watch(&self, coin: Coin) -> mpsc::UnboundedReceiver<(Name, Instant, Record)> {
         let (sender, receiver) = mpsc::unbounded_channel();
