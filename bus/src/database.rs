@@ -51,6 +51,9 @@ pub struct Migration {
     pub steps: &'static [&'static str],
 }
 
+/// Prepared statements that a connection keeps: more than any program has.
+const STATEMENTS: usize = 256;
+
 /// A shared handle. Calls block for as long as a commit takes (an fsync), so they belong on a
 /// process' own thread; the lock is never held across an await.
 #[derive(Clone, Debug)]
@@ -68,6 +71,7 @@ impl Database {
         let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(error)?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;

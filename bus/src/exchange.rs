@@ -51,18 +51,17 @@ pub fn position(
     consumer: Consumer<'_>,
 ) -> rusqlite::Result<Option<Position>> {
     connection
-        .query_row(
+        .prepare_cached(
             "SELECT handled, id FROM positions
              WHERE reader = ?1 AND topic = ?2 AND handled >= 0",
-            (consumer.reader, consumer.topic),
-            |row| {
-                let id: Option<String> = row.get(1)?;
-                Ok(Position {
-                    offset: row.get::<_, i64>(0)?.cast_unsigned(),
-                    id: id.and_then(|id| IntentId::new(id).ok()),
-                })
-            },
-        )
+        )?
+        .query_row((consumer.reader, consumer.topic), |row| {
+            let id: Option<String> = row.get(1)?;
+            Ok(Position {
+                offset: row.get::<_, i64>(0)?.cast_unsigned(),
+                id: id.and_then(|id| IntentId::new(id).ok()),
+            })
+        })
         .optional()
 }
 
@@ -75,16 +74,17 @@ pub fn set_position(
     consumer: Consumer<'_>,
     position: &Position,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO positions (reader, topic, handled, id) VALUES (?1, ?2, ?3, ?4)
+    transaction
+        .prepare_cached(
+            "INSERT INTO positions (reader, topic, handled, id) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (reader, topic) DO UPDATE SET handled = excluded.handled, id = excluded.id",
-        (
+        )?
+        .execute((
             consumer.reader,
             consumer.topic,
             position.offset.cast_signed(),
             position.id.as_ref().map(IntentId::as_str),
-        ),
-    )?;
+        ))?;
     Ok(())
 }
 
@@ -102,11 +102,8 @@ pub fn start(
         return Ok(Start::After(position));
     }
     let forgotten = connection
-        .query_row(
-            "SELECT 1 FROM positions WHERE reader = ?1 AND topic = ?2",
-            (consumer.reader, consumer.topic),
-            |_| Ok(()),
-        )
+        .prepare_cached("SELECT 1 FROM positions WHERE reader = ?1 AND topic = ?2")?
+        .query_row((consumer.reader, consumer.topic), |_| Ok(()))
         .optional()?;
     Ok(if forgotten.is_some() { Start::Earliest } else { reset.into() })
 }
@@ -119,7 +116,9 @@ pub fn start(
 /// # Errors
 /// SQLite's.
 pub fn forget_position(transaction: &Transaction<'_>, topic: &str) -> rusqlite::Result<usize> {
-    transaction.execute("UPDATE positions SET handled = -1, id = NULL WHERE topic = ?1", [topic])
+    transaction
+        .prepare_cached("UPDATE positions SET handled = -1, id = NULL WHERE topic = ?1")?
+        .execute([topic])
 }
 
 /// What a received record is.
@@ -146,12 +145,11 @@ pub fn accept(
 ) -> rusqlite::Result<Acceptance> {
     let sender = from.to_string();
     let seen: Option<(i64, i64)> = transaction
-        .query_row(
+        .prepare_cached(
             "SELECT incarnation, sequence FROM accepted
              WHERE reader = ?1 AND topic = ?2 AND sender = ?3",
-            (consumer.reader, consumer.topic, &sender),
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        )?
+        .query_row((consumer.reader, consumer.topic, &sender), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((seen_incarnation, seen_sequence)) = seen {
         let newest = seen_incarnation.cast_unsigned();
@@ -162,19 +160,20 @@ pub fn accept(
             return Ok(Acceptance::Repeat);
         }
     }
-    transaction.execute(
-        "INSERT INTO accepted (reader, topic, sender, incarnation, sequence)
+    transaction
+        .prepare_cached(
+            "INSERT INTO accepted (reader, topic, sender, incarnation, sequence)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (reader, topic, sender) DO UPDATE SET
              incarnation = excluded.incarnation, sequence = excluded.sequence",
-        (
+        )?
+        .execute((
             consumer.reader,
             consumer.topic,
             &sender,
             incarnation.0.cast_signed(),
             sequence.0.cast_signed(),
-        ),
-    )?;
+        ))?;
     Ok(Acceptance::New)
 }
 
@@ -188,15 +187,15 @@ pub fn next_sequence(
     to: Endpoint,
     incarnation: Incarnation,
 ) -> rusqlite::Result<Sequence> {
-    let sequence: i64 = transaction.query_row(
-        "INSERT INTO sequences (topic, receiver, incarnation, sequence) VALUES (?1, ?2, ?3, 1)
+    let sequence: i64 = transaction
+        .prepare_cached(
+            "INSERT INTO sequences (topic, receiver, incarnation, sequence) VALUES (?1, ?2, ?3, 1)
          ON CONFLICT (topic, receiver) DO UPDATE SET
              sequence = CASE WHEN incarnation = excluded.incarnation THEN sequence + 1 ELSE 1 END,
              incarnation = excluded.incarnation
          RETURNING sequence",
-        (topic, to.to_string(), incarnation.0.cast_signed()),
-        |row| row.get(0),
-    )?;
+        )?
+        .query_row((topic, to.to_string(), incarnation.0.cast_signed()), |row| row.get(0))?;
     Ok(Sequence(sequence.cast_unsigned()))
 }
 
@@ -226,9 +225,9 @@ pub fn consumers(
 /// # Errors
 /// SQLite's.
 pub fn waiting(connection: &Connection, topic: &str) -> rusqlite::Result<u64> {
-    let waiting: i64 =
-        connection
-            .query_row("SELECT count(*) FROM outbox WHERE topic = ?1", [topic], |row| row.get(0))?;
+    let waiting: i64 = connection
+        .prepare_cached("SELECT count(*) FROM outbox WHERE topic = ?1")?
+        .query_row([topic], |row| row.get(0))?;
     Ok(waiting.cast_unsigned())
 }
 
@@ -250,11 +249,13 @@ pub fn enqueue(
     topic: &str,
     record: &Record,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO outbox (topic, id, kind, sender, receiver, session, incarnation, sequence,
+    transaction
+        .prepare_cached(
+            "INSERT INTO outbox (topic, id, kind, sender, receiver, session, incarnation, sequence,
              version, sealed, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        (
+        )?
+        .execute((
             topic,
             record.id.as_str(),
             &record.kind,
@@ -266,8 +267,7 @@ pub fn enqueue(
             record.version,
             record.sealed,
             &record.body,
-        ),
-    )?;
+        ))?;
     Ok(())
 }
 
@@ -320,7 +320,9 @@ pub fn pending(
 /// # Errors
 /// SQLite's.
 pub fn confirm(transaction: &Transaction<'_>, topic: &str, row: i64) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM outbox WHERE topic = ?1 AND row <= ?2", (topic, row))?;
+    transaction
+        .prepare_cached("DELETE FROM outbox WHERE topic = ?1 AND row <= ?2")?
+        .execute((topic, row))?;
     Ok(())
 }
 

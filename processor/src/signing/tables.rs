@@ -80,16 +80,16 @@ pub(super) fn insert_thing(
     transaction: &Transaction<'_>,
     stored: &Stored,
 ) -> rusqlite::Result<bool> {
-    let inserted = transaction.execute(
-        "INSERT OR IGNORE INTO things (id, stored) VALUES (?1, ?2)",
-        (stored.id.to_string(), encode(stored)),
-    )?;
+    let inserted = transaction
+        .prepare_cached("INSERT OR IGNORE INTO things (id, stored) VALUES (?1, ?2)")?
+        .execute((stored.id.to_string(), encode(stored)))?;
     Ok(inserted == 1)
 }
 
 pub(super) fn thing(connection: &Connection, id: SigningId) -> rusqlite::Result<Option<Stored>> {
     let bytes: Option<Vec<u8>> = connection
-        .query_row("SELECT stored FROM things WHERE id = ?1", [id.to_string()], |row| row.get(0))
+        .prepare_cached("SELECT stored FROM things WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
         .optional()?;
     bytes.map(|bytes| decode(&bytes).map_err(|error| malformed(0, error))).transpose()
 }
@@ -99,9 +99,8 @@ pub(super) fn signatures(
     id: SigningId,
 ) -> rusqlite::Result<Option<Vec<SignatureBytes>>> {
     let bytes: Option<Option<Vec<u8>>> = connection
-        .query_row("SELECT signatures FROM things WHERE id = ?1", [id.to_string()], |row| {
-            row.get(0)
-        })
+        .prepare_cached("SELECT signatures FROM things WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
         .optional()?;
     bytes.flatten().map(|bytes| decode(&bytes).map_err(|error| malformed(0, error))).transpose()
 }
@@ -112,18 +111,21 @@ pub(super) fn set_signatures(
     id: SigningId,
     signatures: &[SignatureBytes],
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE things SET signatures = ?2 WHERE id = ?1",
-        (id.to_string(), encode(&signatures.to_vec())),
-    )?;
-    transaction.execute("DELETE FROM preprocesses WHERE id = ?1", [id.to_string()])?;
+    transaction
+        .prepare_cached("UPDATE things SET signatures = ?2 WHERE id = ?1")?
+        .execute((id.to_string(), encode(&signatures.to_vec())))?;
+    transaction
+        .prepare_cached("DELETE FROM preprocesses WHERE id = ?1")?
+        .execute([id.to_string()])?;
     Ok(())
 }
 
 /// Drops a thing and its unused preprocesses.
 pub(super) fn delete(transaction: &Transaction<'_>, id: SigningId) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM preprocesses WHERE id = ?1", [id.to_string()])?;
-    transaction.execute("DELETE FROM things WHERE id = ?1", [id.to_string()])?;
+    transaction
+        .prepare_cached("DELETE FROM preprocesses WHERE id = ?1")?
+        .execute([id.to_string()])?;
+    transaction.prepare_cached("DELETE FROM things WHERE id = ?1")?.execute([id.to_string()])?;
     Ok(())
 }
 
@@ -134,18 +136,19 @@ pub(super) fn insert_preprocess(
     preprocess: &Preprocess,
 ) -> rusqlite::Result<()> {
     let opener = opener.map(|key| key.0.to_vec()).unwrap_or_default();
-    transaction.execute(
-        "INSERT INTO preprocesses (id, opener, number, digest, preprocess, seeds)
+    transaction
+        .prepare_cached(
+            "INSERT INTO preprocesses (id, opener, number, digest, preprocess, seeds)
          SELECT ?1, ?2, COALESCE(MAX(number) + 1, 0), ?3, ?4, ?5 FROM preprocesses
          WHERE id = ?1 AND opener = ?2",
-        (
+        )?
+        .execute((
             id.to_string(),
             opener,
             preprocess.digest,
             encode(&preprocess.preprocess),
             &preprocess.seeds,
-        ),
-    )?;
+        ))?;
     Ok(())
 }
 
@@ -165,22 +168,19 @@ pub(super) fn preprocess_for(
     opener: ValidatorKey,
 ) -> rusqlite::Result<Option<Preprocess>> {
     connection
-        .query_row(
+        .prepare_cached(
             "SELECT digest, preprocess, seeds FROM preprocesses
              WHERE id = ?1 AND opener = ?2 ORDER BY number DESC LIMIT 1",
-            (id.to_string(), opener.0),
-            read,
-        )
+        )?
+        .query_row((id.to_string(), opener.0), read)
         .optional()
 }
 
 /// How many of a thing have not been signed with.
 pub(super) fn unused(connection: &Connection, id: SigningId) -> rusqlite::Result<u32> {
-    connection.query_row(
-        "SELECT COUNT(*) FROM preprocesses WHERE id = ?1",
-        [id.to_string()],
-        |row| row.get(0),
-    )
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM preprocesses WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
 }
 
 pub(super) fn preprocess_of(
@@ -189,19 +189,17 @@ pub(super) fn preprocess_of(
     digest: [u8; 32],
 ) -> rusqlite::Result<Option<Preprocess>> {
     connection
-        .query_row(
+        .prepare_cached(
             "SELECT digest, preprocess, seeds FROM preprocesses WHERE id = ?1 AND digest = ?2",
-            (id.to_string(), digest),
-            read,
-        )
+        )?
+        .query_row((id.to_string(), digest), read)
         .optional()
 }
 
 pub(super) fn used_of(connection: &Connection, digest: [u8; 32]) -> rusqlite::Result<Option<Used>> {
     connection
-        .query_row(
-            "SELECT id, message, signing_set, open, answer FROM used_preprocesses WHERE digest = ?1",
-            [digest],
+        .prepare_cached(
+            "SELECT id, message, signing_set, open, answer FROM used_preprocesses WHERE digest = ?1")?.query_row([digest],
             |row| {
                 let answer: Vec<u8> = row.get(4)?;
                 Ok(Used {
@@ -222,12 +220,20 @@ pub(super) fn bind(
     digest: [u8; 32],
     used: &Used,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO used_preprocesses (digest, id, message, signing_set, open, answer)
+    transaction
+        .prepare_cached(
+            "INSERT INTO used_preprocesses (digest, id, message, signing_set, open, answer)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (digest, &used.thing, used.message, used.signing_set, used.open, encode(&used.answer)),
-    )?;
-    transaction.execute("DELETE FROM preprocesses WHERE digest = ?1", [digest])?;
+        )?
+        .execute((
+            digest,
+            &used.thing,
+            used.message,
+            used.signing_set,
+            used.open,
+            encode(&used.answer),
+        ))?;
+    transaction.prepare_cached("DELETE FROM preprocesses WHERE digest = ?1")?.execute([digest])?;
     Ok(())
 }
 
@@ -237,7 +243,7 @@ pub(super) fn bind(
 /// SQLite's.
 pub fn things(connection: &Connection) -> rusqlite::Result<Vec<Thing>> {
     let mut statement =
-        connection.prepare("SELECT id, signatures IS NOT NULL FROM things ORDER BY id")?;
+        connection.prepare_cached("SELECT id, signatures IS NOT NULL FROM things ORDER BY id")?;
     let rows = statement.query_map((), |row| Ok(Thing { id: row.get(0)?, signed: row.get(1)? }))?;
     rows.collect()
 }
@@ -247,8 +253,9 @@ pub fn things(connection: &Connection) -> rusqlite::Result<Vec<Thing>> {
 /// # Errors
 /// SQLite's.
 pub fn used(connection: &Connection) -> rusqlite::Result<Vec<UsedPreprocess>> {
-    let mut statement = connection
-        .prepare("SELECT digest, id, message, signing_set FROM used_preprocesses ORDER BY rowid")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT digest, id, message, signing_set FROM used_preprocesses ORDER BY rowid",
+    )?;
     let rows = statement.query_map((), |row| {
         let hex = |column| row.get::<_, Vec<u8>>(column).map(hex::encode);
         Ok(UsedPreprocess {

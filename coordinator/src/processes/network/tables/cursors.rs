@@ -29,13 +29,14 @@ pub fn accept(
             return Ok(Acceptance::Repeat);
         }
     }
-    transaction.execute(
-        "INSERT INTO peer_cursors (sender, incarnation, sequence) VALUES (?1, ?2, ?3)
+    transaction
+        .prepare_cached(
+            "INSERT INTO peer_cursors (sender, incarnation, sequence) VALUES (?1, ?2, ?3)
          ON CONFLICT (sender) DO UPDATE SET
              proof = CASE WHEN incarnation = excluded.incarnation THEN proof ELSE NULL END,
              incarnation = excluded.incarnation, sequence = excluded.sequence",
-        (from.0, incarnation.0.cast_signed(), sequence.0.cast_signed()),
-    )?;
+        )?
+        .execute((from.0, incarnation.0.cast_signed(), sequence.0.cast_signed()))?;
     Ok(Acceptance::New)
 }
 
@@ -77,15 +78,16 @@ pub(in super::super) fn set_incarnation(
     incarnation: Incarnation,
     proof: &[u8],
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO peer_cursors (sender, incarnation, sequence, proof) VALUES (?1, ?2, 0, ?3)
+    transaction
+        .prepare_cached(
+            "INSERT INTO peer_cursors (sender, incarnation, sequence, proof) VALUES (?1, ?2, 0, ?3)
          ON CONFLICT (sender) DO UPDATE SET
              sequence = CASE WHEN incarnation = excluded.incarnation THEN sequence ELSE 0 END,
              incarnation = excluded.incarnation, proof = excluded.proof
              WHERE excluded.incarnation > incarnation
                 OR (excluded.incarnation = incarnation AND proof IS NULL)",
-        (from.0, incarnation.0.cast_signed(), proof),
-    )?;
+        )?
+        .execute((from.0, incarnation.0.cast_signed(), proof))?;
     Ok(())
 }
 
@@ -117,24 +119,26 @@ pub(in super::super) fn put_aside(
 ) -> rusqlite::Result<()> {
     for statement in refused {
         let kept = statement.body.get(..KEPT_REFUSAL_BYTES).unwrap_or(&statement.body);
-        transaction.execute(
-            "INSERT OR IGNORE INTO refused_statements
+        transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO refused_statements
                  (sender, incarnation, sequence, reason, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-            (
+            )?
+            .execute((
                 from.0,
                 statement.incarnation.0.cast_signed(),
                 statement.sequence.0.cast_signed(),
                 &statement.reason,
                 kept,
-            ),
-        )?;
+            ))?;
     }
     if !refused.is_empty() {
-        transaction.execute(
-            "DELETE FROM refused_statements WHERE sender = ?1 AND row NOT IN
+        transaction
+            .prepare_cached(
+                "DELETE FROM refused_statements WHERE sender = ?1 AND row NOT IN
                  (SELECT row FROM refused_statements WHERE sender = ?1 ORDER BY row DESC LIMIT ?2)",
-            (from.0, KEPT_REFUSALS),
-        )?;
+            )?
+            .execute((from.0, KEPT_REFUSALS))?;
     }
     accept(transaction, from, incarnation, through)?;
     Ok(())

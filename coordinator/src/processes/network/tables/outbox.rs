@@ -49,13 +49,15 @@ pub fn enqueue(
     statement: &SignedStatement,
 ) -> rusqlite::Result<Enqueued> {
     let body = encode(statement);
-    transaction.execute(
-        "DELETE FROM peer_outbox WHERE receiver = ?1 AND NOT EXISTS
+    transaction
+        .prepare_cached(
+            "DELETE FROM peer_outbox WHERE receiver = ?1 AND NOT EXISTS
              (SELECT 1 FROM peer_queues WHERE receiver = ?1 AND incarnation = ?2)",
-        (to.0, incarnation.0.cast_signed()),
-    )?;
-    let (sequence, rows, bytes): (i64, i64, i64) = transaction.query_row(
-        "INSERT INTO peer_queues (receiver, incarnation, sequence, rows, bytes, dropped)
+        )?
+        .execute((to.0, incarnation.0.cast_signed()))?;
+    let (sequence, rows, bytes): (i64, i64, i64) = transaction
+        .prepare_cached(
+            "INSERT INTO peer_queues (receiver, incarnation, sequence, rows, bytes, dropped)
          VALUES (?1, ?2, 0, 0, 0, 0)
          ON CONFLICT (receiver) DO UPDATE SET
              sequence = CASE WHEN incarnation = excluded.incarnation THEN sequence ELSE 0 END,
@@ -64,9 +66,10 @@ pub fn enqueue(
              dropped = CASE WHEN incarnation = excluded.incarnation THEN dropped ELSE 0 END,
              incarnation = excluded.incarnation
          RETURNING sequence, rows, bytes",
-        (to.0, incarnation.0.cast_signed()),
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
+        )?
+        .query_row((to.0, incarnation.0.cast_signed()), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let size = body.len() as u64;
     let too_large = body.len() > MAX_BODY_BYTES;
     if too_large
@@ -74,19 +77,20 @@ pub fn enqueue(
         || bytes.cast_unsigned().saturating_add(size) > MAX_QUEUED_BYTES
     {
         transaction
-            .execute("UPDATE peer_queues SET dropped = dropped + 1 WHERE receiver = ?1", [to.0])?;
+            .prepare_cached("UPDATE peer_queues SET dropped = dropped + 1 WHERE receiver = ?1")?
+            .execute([to.0])?;
         return Ok(if too_large { Enqueued::TooLarge } else { Enqueued::Full });
     }
     let sequence = sequence + 1;
-    transaction.execute(
-        "INSERT INTO peer_outbox (receiver, sequence, body) VALUES (?1, ?2, ?3)",
-        (to.0, sequence, &body),
-    )?;
-    transaction.execute(
-        "UPDATE peer_queues SET sequence = ?2, rows = rows + 1, bytes = bytes + ?3
+    transaction
+        .prepare_cached("INSERT INTO peer_outbox (receiver, sequence, body) VALUES (?1, ?2, ?3)")?
+        .execute((to.0, sequence, &body))?;
+    transaction
+        .prepare_cached(
+            "UPDATE peer_queues SET sequence = ?2, rows = rows + 1, bytes = bytes + ?3
          WHERE receiver = ?1",
-        (to.0, sequence, size.cast_signed()),
-    )?;
+        )?
+        .execute((to.0, sequence, size.cast_signed()))?;
     Ok(Enqueued::Queued(Sequence(sequence.cast_unsigned())))
 }
 
@@ -167,20 +171,20 @@ pub(in super::super) fn confirm(
     to: ValidatorKey,
     through: Sequence,
 ) -> rusqlite::Result<()> {
-    let (rows, bytes): (i64, i64) = transaction.query_row(
-        "SELECT count(*), coalesce(sum(length(body)), 0) FROM peer_outbox
+    let (rows, bytes): (i64, i64) = transaction
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(length(body)), 0) FROM peer_outbox
          WHERE receiver = ?1 AND sequence <= ?2",
-        (to.0, through.0.cast_signed()),
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    transaction.execute(
-        "DELETE FROM peer_outbox WHERE receiver = ?1 AND sequence <= ?2",
-        (to.0, through.0.cast_signed()),
-    )?;
-    transaction.execute(
-        "UPDATE peer_queues SET rows = rows - ?2, bytes = bytes - ?3 WHERE receiver = ?1",
-        (to.0, rows, bytes),
-    )?;
+        )?
+        .query_row((to.0, through.0.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    transaction
+        .prepare_cached("DELETE FROM peer_outbox WHERE receiver = ?1 AND sequence <= ?2")?
+        .execute((to.0, through.0.cast_signed()))?;
+    transaction
+        .prepare_cached(
+            "UPDATE peer_queues SET rows = rows - ?2, bytes = bytes - ?3 WHERE receiver = ?1",
+        )?
+        .execute((to.0, rows, bytes))?;
     Ok(())
 }
 

@@ -22,18 +22,15 @@ pub struct Batches {
 /// SQLite's.
 pub fn batches(connection: &Connection, coin: Coin) -> rusqlite::Result<Option<Batches>> {
     connection
-        .query_row(
-            "SELECT executed, last, block, gap FROM batches WHERE coin = ?1",
-            [coin.name()],
-            |row| {
-                Ok(Batches {
-                    executed: row.get::<_, i64>(0)?.cast_unsigned(),
-                    last: row.get(1)?,
-                    block: BlockNumber(row.get::<_, i64>(2)?.cast_unsigned()),
-                    gap: row.get(3)?,
-                })
-            },
-        )
+        .prepare_cached("SELECT executed, last, block, gap FROM batches WHERE coin = ?1")?
+        .query_row([coin.name()], |row| {
+            Ok(Batches {
+                executed: row.get::<_, i64>(0)?.cast_unsigned(),
+                last: row.get(1)?,
+                block: BlockNumber(row.get::<_, i64>(2)?.cast_unsigned()),
+                gap: row.get(3)?,
+            })
+        })
         .optional()
 }
 
@@ -44,17 +41,17 @@ pub(crate) fn set_batches(
     batches: &Batches,
 ) -> rusqlite::Result<()> {
     transaction
-        .execute(
+        .prepare_cached(
             "INSERT OR REPLACE INTO batches (coin, executed, last, block, gap)
              VALUES (?1, ?2, ?3, ?4, ?5)",
-            (
-                coin.name(),
-                batches.executed.cast_signed(),
-                batches.last,
-                batches.block.0.cast_signed(),
-                &batches.gap,
-            ),
-        )
+        )?
+        .execute((
+            coin.name(),
+            batches.executed.cast_signed(),
+            batches.last,
+            batches.block.0.cast_signed(),
+            &batches.gap,
+        ))
         .map(drop)
 }
 
@@ -75,7 +72,8 @@ pub struct Burns {
 /// SQLite's.
 pub fn burns(connection: &Connection, coin: Coin) -> rusqlite::Result<Option<Burns>> {
     connection
-        .query_row("SELECT seen, block, event FROM burns WHERE coin = ?1", [coin.name()], |row| {
+        .prepare_cached("SELECT seen, block, event FROM burns WHERE coin = ?1")?
+        .query_row([coin.name()], |row| {
             Ok(Burns {
                 seen: row.get::<_, i64>(0)?.cast_unsigned(),
                 block: BlockNumber(row.get::<_, i64>(1)?.cast_unsigned()),
@@ -92,9 +90,9 @@ pub(crate) fn set_burns(
     burns: Burns,
 ) -> rusqlite::Result<()> {
     transaction
-        .execute(
+        .prepare_cached(
             "INSERT OR REPLACE INTO burns (coin, seen, block, event) VALUES (?1, ?2, ?3, ?4)",
-            (coin.name(), burns.seen.cast_signed(), burns.block.0.cast_signed(), burns.index),
-        )
+        )?
+        .execute((coin.name(), burns.seen.cast_signed(), burns.block.0.cast_signed(), burns.index))
         .map(drop)
 }

@@ -39,37 +39,51 @@ pub(crate) fn note_payment(transaction: &Transaction<'_>, event: &Event) -> rusq
             let Some(coin) = network_of(*external_coin) else { return Ok(()) };
             let id = PaymentId { block: block.number, index: *index };
             put(transaction, coin, id, "requested")?;
-            transaction.execute(
-                "UPDATE payments SET external_coin = ?3, amount = ?4
+            transaction
+                .prepare_cached(
+                    "UPDATE payments SET external_coin = ?3, amount = ?4
                  WHERE block = ?1 AND event = ?2",
-                (id.block.0.cast_signed(), id.index, external_coin, amount.cast_signed()),
-            )?;
+                )?
+                .execute((
+                    id.block.0.cast_signed(),
+                    id.index,
+                    external_coin,
+                    amount.cast_signed(),
+                ))?;
         }
         Event::Published { id, transaction: hash } => {
             let Thing::Payment(payment) = id.thing else { return Ok(()) };
             put(transaction, id.set.coin, payment, "published")?;
-            transaction.execute(
-                "UPDATE payments SET state = 'published', tx = ?3
+            transaction
+                .prepare_cached(
+                    "UPDATE payments SET state = 'published', tx = ?3
                  WHERE block = ?1 AND event = ?2 AND state != 'completed'",
-                (payment.block.0.cast_signed(), payment.index, hash),
-            )?;
+                )?
+                .execute((payment.block.0.cast_signed(), payment.index, hash))?;
         }
         Event::Completed { id, transaction: hash, height } => {
             let Thing::Payment(payment) = id.thing else { return Ok(()) };
             put(transaction, id.set.coin, payment, "completed")?;
-            transaction.execute(
-                "UPDATE payments SET state = 'completed', tx = ?3, height = ?4
+            transaction
+                .prepare_cached(
+                    "UPDATE payments SET state = 'completed', tx = ?3, height = ?4
                  WHERE block = ?1 AND event = ?2",
-                (payment.block.0.cast_signed(), payment.index, hash, height.cast_signed()),
-            )?;
+                )?
+                .execute((
+                    payment.block.0.cast_signed(),
+                    payment.index,
+                    hash,
+                    height.cast_signed(),
+                ))?;
         }
         Event::Unpayable { coin, payment, reason, .. } => {
             put(transaction, *coin, *payment, "unpayable")?;
-            transaction.execute(
-                "UPDATE payments SET state = 'unpayable', reason = ?3
+            transaction
+                .prepare_cached(
+                    "UPDATE payments SET state = 'unpayable', reason = ?3
                  WHERE block = ?1 AND event = ?2",
-                (payment.block.0.cast_signed(), payment.index, reason),
-            )?;
+                )?
+                .execute((payment.block.0.cast_signed(), payment.index, reason))?;
         }
         _ => {}
     }
@@ -83,10 +97,10 @@ fn put(
     state: &str,
 ) -> rusqlite::Result<()> {
     transaction
-        .execute(
+        .prepare_cached(
             "INSERT OR IGNORE INTO payments (coin, block, event, state) VALUES (?1, ?2, ?3, ?4)",
-            (coin.name(), id.block.0.cast_signed(), id.index, state),
-        )
+        )?
+        .execute((coin.name(), id.block.0.cast_signed(), id.index, state))
         .map(drop)
 }
 

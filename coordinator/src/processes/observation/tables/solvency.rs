@@ -27,7 +27,8 @@ pub struct Stored {
 /// SQLite's, or a damaged row.
 pub fn solvency(connection: &Connection, coin: Coin) -> rusqlite::Result<Option<Stored>> {
     connection
-        .query_row("SELECT body FROM solvency WHERE coin = ?1", [coin.name()], |row| blob(row, 0))
+        .prepare_cached("SELECT body FROM solvency WHERE coin = ?1")?
+        .query_row([coin.name()], |row| blob(row, 0))
         .optional()
 }
 
@@ -38,10 +39,8 @@ pub(crate) fn set_solvency(
     stored: &Stored,
 ) -> rusqlite::Result<()> {
     transaction
-        .execute(
-            "INSERT OR REPLACE INTO solvency (coin, short, body) VALUES (?1, ?2, ?3)",
-            (coin.name(), stored.short, encode(stored)),
-        )
+        .prepare_cached("INSERT OR REPLACE INTO solvency (coin, short, body) VALUES (?1, ?2, ?3)")?
+        .execute((coin.name(), stored.short, encode(stored)))
         .map(drop)
 }
 
@@ -51,10 +50,8 @@ pub(crate) fn set_on_shortfall(
     action: ShortfallAction,
 ) -> rusqlite::Result<()> {
     transaction
-        .execute(
-            "INSERT OR REPLACE INTO solvency_setting (one, pause) VALUES (1, ?1)",
-            [action == ShortfallAction::Pause],
-        )
+        .prepare_cached("INSERT OR REPLACE INTO solvency_setting (one, pause) VALUES (1, ?1)")?
+        .execute([action == ShortfallAction::Pause])
         .map(drop)
 }
 
@@ -64,10 +61,10 @@ pub(crate) fn set_on_shortfall(
 /// # Errors
 /// SQLite's.
 pub fn is_paused(connection: &Connection, coin: Coin) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM solvency, solvency_setting
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM solvency, solvency_setting
                         WHERE coin = ?1 AND short = 1 AND pause = 1)",
-        [coin.name()],
-        |row| row.get(0),
-    )
+        )?
+        .query_row([coin.name()], |row| row.get(0))
 }

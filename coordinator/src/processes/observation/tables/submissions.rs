@@ -55,14 +55,14 @@ pub struct Submission {
 /// and this one says something else.
 pub(crate) fn add_submission(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
     transaction
-        .execute(
+        .prepare_cached(
             "INSERT INTO submissions (intent, body, state, attempts, detail)
              VALUES (?1, ?2, 'open', 0, 'not submitted yet')
              ON CONFLICT (intent) DO UPDATE SET
                  body = excluded.body, state = 'open', detail = excluded.detail
              WHERE state = 'failed' AND body != excluded.body",
-            (event.intent(), encode(event)),
-        )
+        )?
+        .execute((event.intent(), encode(event)))
         .map(drop)
 }
 
@@ -72,11 +72,10 @@ pub(crate) fn add_submission(transaction: &Transaction<'_>, event: &Event) -> ru
 /// SQLite's, or a damaged row.
 pub fn submission(connection: &Connection, intent: &str) -> rusqlite::Result<Option<Submission>> {
     connection
-        .query_row(
+        .prepare_cached(
             "SELECT row, body, attempts, detail, state FROM submissions WHERE intent = ?1",
-            [intent],
-            |row| read(row, SubmissionState::from_name(&row.get::<_, String>(4)?)),
-        )
+        )?
+        .query_row([intent], |row| read(row, SubmissionState::from_name(&row.get::<_, String>(4)?)))
         .optional()
 }
 
@@ -110,7 +109,8 @@ fn read(row: &Row<'_>, state: SubmissionState) -> rusqlite::Result<Submission> {
 /// Notes that a node has taken the submission; whether it is the first one that did.
 pub(crate) fn hand_over(transaction: &Transaction<'_>, row: i64) -> rusqlite::Result<bool> {
     let changed = transaction
-        .execute("UPDATE submissions SET handed = 1 WHERE row = ?1 AND handed = 0", [row])?;
+        .prepare_cached("UPDATE submissions SET handed = 1 WHERE row = ?1 AND handed = 0")?
+        .execute([row])?;
     Ok(changed > 0)
 }
 
@@ -123,9 +123,9 @@ pub(crate) fn set_submission(
     detail: &str,
 ) -> rusqlite::Result<()> {
     transaction
-        .execute(
+        .prepare_cached(
             "UPDATE submissions SET state = ?2, attempts = ?3, detail = ?4 WHERE row = ?1",
-            (row, state.name(), attempts, detail),
-        )
+        )?
+        .execute((row, state.name(), attempts, detail))
         .map(drop)
 }

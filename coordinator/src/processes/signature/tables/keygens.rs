@@ -33,10 +33,9 @@ pub fn insert_session(
     transaction: &Transaction<'_>,
     session: &StoredSession,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
+    transaction.prepare_cached(
         "INSERT INTO sessions (id, coin, session, parameters, summary, done, started_ms, ended_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        (
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute((
             &session.id,
             session.set.coin.network_id(),
             session.set.session.0,
@@ -58,19 +57,20 @@ pub fn update_session(
     done: bool,
     now_ms: i64,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE sessions SET summary = ?2, done = ?3,
+    transaction
+        .prepare_cached(
+            "UPDATE sessions SET summary = ?2, done = ?3,
              ended_ms = CASE WHEN ?3 THEN coalesce(ended_ms, ?4) END
          WHERE id = ?1",
-        (id, summary, done, now_ms),
-    )?;
+        )?
+        .execute((id, summary, done, now_ms))?;
     Ok(())
 }
 
 /// All sessions, oldest first.
 pub fn sessions(connection: &Connection) -> Result<Vec<StoredSession>, DatabaseError> {
     let rows = connection
-        .prepare(
+        .prepare_cached(
             "SELECT id, coin, session, parameters, summary, done, started_ms, ended_ms
              FROM sessions ORDER BY started_ms, id",
         )
@@ -107,19 +107,20 @@ pub fn keep_early(
     set: ValidatorSet,
     statement: &SignedStatement,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO early_statements (coin, session, signer, statement)
+    transaction
+        .prepare_cached(
+            "INSERT INTO early_statements (coin, session, signer, statement)
          SELECT ?1, ?2, ?3, ?4 WHERE
              (SELECT count(*) FROM early_statements
               WHERE coin = ?1 AND session = ?2 AND signer = ?3) < ?5",
-        (
+        )?
+        .execute((
             set.coin.network_id(),
             set.session.0,
             statement.signer.0,
             encode(statement),
             MAX_EARLY_STATEMENTS,
-        ),
-    )?;
+        ))?;
     Ok(())
 }
 
@@ -130,7 +131,7 @@ pub fn take_early(
 ) -> Result<Vec<SignedStatement>, DatabaseError> {
     let key = (set.coin.network_id(), set.session.0);
     let rows = transaction
-        .prepare(
+        .prepare_cached(
             "SELECT statement FROM early_statements WHERE coin = ?1 AND session = ?2 ORDER BY row",
         )
         .and_then(|mut statement| {
@@ -140,7 +141,8 @@ pub fn take_early(
         })
         .and_then(|rows| {
             transaction
-                .execute("DELETE FROM early_statements WHERE coin = ?1 AND session = ?2", key)?;
+                .prepare_cached("DELETE FROM early_statements WHERE coin = ?1 AND session = ?2")?
+                .execute(key)?;
             Ok(rows)
         })
         .map_err(malformed_row("early statements"))?;

@@ -26,7 +26,7 @@ pub fn inputs<T: BorshDeserialize>(
     id: &str,
 ) -> Result<Vec<T>, DatabaseError> {
     let rows = connection
-        .prepare("SELECT input FROM inputs WHERE id = ?1 ORDER BY number")
+        .prepare_cached("SELECT input FROM inputs WHERE id = ?1 ORDER BY number")
         .and_then(|mut statement| {
             statement
                 .query_map([id], |row| row.get::<_, Vec<u8>>(0))?
@@ -38,6 +38,6 @@ pub fn inputs<T: BorshDeserialize>(
 
 /// Deletes the log of a session that is done: its summary holds what is shown.
 pub fn delete_inputs(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM inputs WHERE id = ?1", [id])?;
+    transaction.prepare_cached("DELETE FROM inputs WHERE id = ?1")?.execute([id])?;
     Ok(())
 }

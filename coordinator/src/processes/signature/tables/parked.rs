@@ -72,10 +72,8 @@ pub fn forget_parked(transaction: &Transaction<'_>, id: SigningId) -> rusqlite::
 
 /// How many statements are kept for a thing.
 pub fn parked(connection: &Connection, id: SigningId) -> rusqlite::Result<u64> {
-    let count: i64 = connection.query_row(
-        "SELECT count(*) FROM parked_statements WHERE id = ?1",
-        [id.to_string()],
-        |row| row.get(0),
-    )?;
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM parked_statements WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }

@@ -12,10 +12,9 @@ pub fn keep_relayed(
     transaction: &Transaction<'_>,
     message: &CoordinatorMessage,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO relayed (coin, message) VALUES (?1, ?2)",
-        (message.coin().network_id(), encode(message)),
-    )?;
+    transaction
+        .prepare_cached("INSERT INTO relayed (coin, message) VALUES (?1, ?2)")?
+        .execute((message.coin().network_id(), encode(message)))?;
     Ok(())
 }
 
@@ -25,14 +24,16 @@ pub fn take_relayed(
     coin: Coin,
 ) -> Result<Vec<CoordinatorMessage>, DatabaseError> {
     let rows = transaction
-        .prepare("SELECT message FROM relayed WHERE coin = ?1 ORDER BY row")
+        .prepare_cached("SELECT message FROM relayed WHERE coin = ?1 ORDER BY row")
         .and_then(|mut statement| {
             statement
                 .query_map([coin.network_id()], |row| row.get::<_, Vec<u8>>(0))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })
         .and_then(|rows| {
-            transaction.execute("DELETE FROM relayed WHERE coin = ?1", [coin.network_id()])?;
+            transaction
+                .prepare_cached("DELETE FROM relayed WHERE coin = ?1")?
+                .execute([coin.network_id()])?;
             Ok(rows)
         })
         .map_err(malformed_row("relayed events"))?;

@@ -25,17 +25,23 @@ pub fn insert_set(
     block: u64,
     members: &[SetMember],
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT OR IGNORE INTO sets (coin, session, block, members) VALUES (?1, ?2, ?3, ?4)",
-        (set.coin.network_id(), set.session.0, block.cast_signed(), encode(&members.to_vec())),
-    )?;
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO sets (coin, session, block, members) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((
+            set.coin.network_id(),
+            set.session.0,
+            block.cast_signed(),
+            encode(&members.to_vec()),
+        ))?;
     Ok(())
 }
 
 /// All known sets, oldest first.
 pub fn sets(connection: &Connection) -> Result<Vec<KnownSet>, DatabaseError> {
     let rows = connection
-        .prepare("SELECT coin, session, block, members FROM sets ORDER BY block, coin")
+        .prepare_cached("SELECT coin, session, block, members FROM sets ORDER BY block, coin")
         .and_then(|mut statement| {
             statement
                 .query_map([], |row| {
@@ -54,6 +60,7 @@ pub fn sets(connection: &Connection) -> Result<Vec<KnownSet>, DatabaseError> {
         })
         .collect()
 }
+
 /// Whether `validator` is in a set that was read; `None` where the set was not read.
 pub fn is_member(
     connection: &Connection,
@@ -61,17 +68,16 @@ pub fn is_member(
     validator: &ValidatorKey,
 ) -> Result<Option<bool>, DatabaseError> {
     let members: Option<Vec<u8>> = connection
-        .query_row(
-            "SELECT members FROM sets WHERE coin = ?1 AND session = ?2",
-            (set.coin.network_id(), set.session.0),
-            |row| row.get(0),
-        )
-        .optional()
+        .prepare_cached("SELECT members FROM sets WHERE coin = ?1 AND session = ?2")
+        .and_then(|mut statement| {
+            statement.query_row((set.coin.network_id(), set.session.0), |row| row.get(0)).optional()
+        })
         .map_err(malformed_row("sets"))?;
     let Some(members) = members else { return Ok(None) };
     let members: Vec<SetMember> = decode(&members).map_err(malformed("set members"))?;
     Ok(Some(members.iter().any(|member| member.validator == *validator)))
 }
+
 /// A set that was read; `None` where it was not.
 pub fn set(
     connection: &Connection,
@@ -94,10 +100,11 @@ pub fn insert_removed(
     set: ValidatorSet,
     removed: &ValidatorKey,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT OR IGNORE INTO removed (coin, session, validator) VALUES (?1, ?2, ?3)",
-        (set.coin.network_id(), set.session.0, removed.0),
-    )?;
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO removed (coin, session, validator) VALUES (?1, ?2, ?3)",
+        )?
+        .execute((set.coin.network_id(), set.session.0, removed.0))?;
     Ok(())
 }
 

@@ -112,10 +112,9 @@ pub fn insert_signing(
 
 /// A held signing runs.
 pub fn set_running(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE signings SET state = ?2 WHERE id = ?1",
-        (id, SigningState::Running.word()),
-    )?;
+    transaction
+        .prepare_cached("UPDATE signings SET state = ?2 WHERE id = ?1")?
+        .execute((id, SigningState::Running.word()))?;
     Ok(())
 }
 
@@ -233,7 +232,7 @@ pub fn faulty_signings(
 /// How many signings there are.
 pub fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
     let mut statement =
-        connection.prepare("SELECT state, count(*) FROM signings GROUP BY state")?;
+        connection.prepare_cached("SELECT state, count(*) FROM signings GROUP BY state")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
     let mut counts = Counts::default();
     for row in rows {

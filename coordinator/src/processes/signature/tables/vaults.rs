@@ -40,25 +40,33 @@ pub fn insert_vault(
     block: u64,
 ) -> rusqlite::Result<()> {
     let state = if set.session == Session(0) { VaultState::InUse } else { VaultState::Confirmed };
-    transaction.execute(
-        "INSERT OR IGNORE INTO vaults (coin, session, key_pair, state, block)
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO vaults (coin, session, key_pair, state, block)
          VALUES (?1, ?2, ?3, ?4, ?5)",
-        (set.coin.network_id(), set.session.0, encode(key_pair), state.word(), block.cast_signed()),
-    )?;
+        )?
+        .execute((
+            set.coin.network_id(),
+            set.session.0,
+            encode(key_pair),
+            state.word(),
+            block.cast_signed(),
+        ))?;
     Ok(())
 }
 
 /// `AcceptedHandover`: this vault is in use, the one before is replaced.
 pub fn hand_over(transaction: &Transaction<'_>, set: ValidatorSet) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE vaults SET state = ?3 WHERE coin = ?1 AND session < ?2 AND state = ?4",
-        (
+    transaction
+        .prepare_cached(
+            "UPDATE vaults SET state = ?3 WHERE coin = ?1 AND session < ?2 AND state = ?4",
+        )?
+        .execute((
             set.coin.network_id(),
             set.session.0,
             VaultState::Replaced.word(),
             VaultState::InUse.word(),
-        ),
-    )?;
+        ))?;
     set_state(transaction, set, VaultState::InUse)
 }
 
@@ -72,10 +80,9 @@ fn set_state(
     set: ValidatorSet,
     state: VaultState,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE vaults SET state = ?3 WHERE coin = ?1 AND session = ?2",
-        (set.coin.network_id(), set.session.0, state.word()),
-    )?;
+    transaction
+        .prepare_cached("UPDATE vaults SET state = ?3 WHERE coin = ?1 AND session = ?2")?
+        .execute((set.coin.network_id(), set.session.0, state.word()))?;
     Ok(())
 }
 
@@ -95,7 +102,9 @@ pub struct StoredVault {
 /// All vaults, by coin and session.
 pub fn vaults(connection: &Connection) -> Result<Vec<StoredVault>, DatabaseError> {
     let rows = connection
-        .prepare("SELECT coin, session, key_pair, state, block FROM vaults ORDER BY coin, session")
+        .prepare_cached(
+            "SELECT coin, session, key_pair, state, block FROM vaults ORDER BY coin, session",
+        )
         .and_then(|mut statement| {
             statement
                 .query_map([], |row| {
@@ -132,11 +141,8 @@ pub fn vault_keys(
 /// Word of a vault's state; `None` where there is no such vault.
 pub fn vault_state(connection: &Connection, set: ValidatorSet) -> rusqlite::Result<Option<String>> {
     connection
-        .query_row(
-            "SELECT state FROM vaults WHERE coin = ?1 AND session = ?2",
-            (set.coin.network_id(), set.session.0),
-            |row| row.get(0),
-        )
+        .prepare_cached("SELECT state FROM vaults WHERE coin = ?1 AND session = ?2")?
+        .query_row((set.coin.network_id(), set.session.0), |row| row.get(0))
         .optional()
 }
 /// Keeps why a coin's processor cannot go on; `None` when it goes on. Whether that is a change.
@@ -146,11 +152,12 @@ pub fn set_halt(
     reason: Option<&str>,
 ) -> rusqlite::Result<bool> {
     let changed = match reason {
-        Some(reason) => transaction.execute(
-            "INSERT INTO halts (coin, reason) VALUES (?1, ?2)
+        Some(reason) => transaction
+            .prepare_cached(
+                "INSERT INTO halts (coin, reason) VALUES (?1, ?2)
              ON CONFLICT (coin) DO UPDATE SET reason = excluded.reason",
-            (coin.network_id(), reason),
-        )?,
+            )?
+            .execute((coin.network_id(), reason))?,
         None => transaction
             .prepare_cached("DELETE FROM halts WHERE coin = ?1")?
             .execute([coin.network_id()])?,
@@ -161,8 +168,7 @@ pub fn set_halt(
 /// Why a coin's processor cannot go on, if so.
 pub fn halt(connection: &Connection, coin: Coin) -> rusqlite::Result<Option<String>> {
     connection
-        .query_row("SELECT reason FROM halts WHERE coin = ?1", [coin.network_id()], |row| {
-            row.get(0)
-        })
+        .prepare_cached("SELECT reason FROM halts WHERE coin = ?1")?
+        .query_row([coin.network_id()], |row| row.get(0))
         .optional()
 }
