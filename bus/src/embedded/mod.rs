@@ -2,7 +2,7 @@
 //!
 //! # Owns
 //! The file: its schema, its writer, and one watcher thread that notices what other processes
-//! appended.
+//! appended; beside it `-bell`, by which they say so.
 //!
 //! # Promises
 //! Those of [`Bus`](crate::Bus). An append is one transaction, on disk when it returns
@@ -11,8 +11,8 @@
 //!
 //! # Limits
 //! One machine, one local disk (SQLite's locks do not hold on network file systems). A reader
-//! learns of another process' append within a millisecond while the log is busy, and within twenty
-//! when it has been idle for more than a second.
+//! learns of another process' append at once on Linux; elsewhere within a millisecond while the log
+//! is busy, and within twenty when it has been idle for more than a second.
 
 mod bell;
 mod file;

@@ -20,7 +20,8 @@
 //! instead of being signed.
 //!
 //! # Limits
-//! A deposit whose data is no instruction, or whose instruction fails, stays in the vault; nobody is
+//! What is sent to a vault after its set's slash report is due is lost to whoever sent it. A deposit
+//! whose data is no instruction, or whose instruction fails, stays in the vault; nobody is
 //! refunded. Payments carry no data: that of a burn is left out. The slash report is empty. Blocks
 //! are scanned from the chain's first on.
 
