@@ -1,4 +1,5 @@
-//! A program's own SQLite database: one file, one connection, every commit on disk.
+//! A program's own SQLite database: one file, one connection, every commit on disk but for those that
+//! need not be.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -99,13 +100,10 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.lock();
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|source| self.error(source))?;
-        let value = work(&transaction)?;
-        transaction.commit().map_err(|source| self.error(source))?;
-        Ok(value)
+        let connection = self.lock();
+        // Said each time: whatever a lazy one has left behind, this one waits for the disk.
+        self.synchronous(&connection, "FULL")?;
+        self.commit(connection, work)
     }
 
     /// Like [`Database::transaction`], but does not wait for the disk: for what is done once more,
@@ -118,22 +116,26 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.lock();
-        let wrap = |source| self.error(source);
-        let wait = |connection: &Connection, wait: &str| {
-            connection.pragma_update(None, "synchronous", wait).map_err(wrap)
-        };
-        wait(&connection, "NORMAL")?;
-        let done = (|| {
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(wrap)?;
-            let value = work(&transaction)?;
-            transaction.commit().map_err(wrap)?;
-            Ok(value)
-        })();
-        wait(&connection, "FULL")?;
-        done
+        let connection = self.lock();
+        self.synchronous(&connection, "NORMAL")?;
+        self.commit(connection, work)
+    }
+
+    fn synchronous(&self, connection: &Connection, wait: &str) -> Result<(), DatabaseError> {
+        connection.pragma_update(None, "synchronous", wait).map_err(|source| self.error(source))
+    }
+
+    fn commit<T, E: From<DatabaseError>>(
+        &self,
+        mut connection: MutexGuard<'_, Connection>,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|source| self.error(source))?;
+        let value = work(&transaction)?;
+        transaction.commit().map_err(|source| self.error(source))?;
+        Ok(value)
     }
 
     /// Runs read-only `work` on the connection.

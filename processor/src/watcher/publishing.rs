@@ -30,10 +30,11 @@ impl Publishing {
         Self { chain, check, tracked: BTreeMap::new() }
     }
 
-    /// Looks after each; one that the chain gives no answer about holds up no other.
+    /// Looks after each; one that the chain gives a wrong answer about holds up no other.
     ///
     /// # Errors
-    /// The first reason why the chain gave no answer, once all were looked after.
+    /// At once where the chain does not answer; otherwise the first wrong answer, once all were looked
+    /// after.
     pub async fn turn(
         &mut self,
         publications: &[Publication],
@@ -44,8 +45,10 @@ impl Publishing {
         for publication in publications {
             match self.look_after(publication, reports).await {
                 Ok(()) => {}
-                Err(Stop::Gone) => return Err(Stop::Gone),
-                Err(stop @ Stop::Chain(_)) => failed = failed.or(Some(stop)),
+                Err(stop @ Stop::Chain(ChainError::Invalid { .. })) => {
+                    failed = failed.or(Some(stop))
+                }
+                Err(stop) => return Err(stop),
             }
         }
         failed.map_or(Ok(()), Err)

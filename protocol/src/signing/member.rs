@@ -13,7 +13,7 @@ use super::{
 const MAX_ANSWERS: u8 = 8;
 
 /// How often one peer is told its unused preprocess again, and the answer in one of its sessions.
-const MAX_REPEATS: u8 = 8;
+pub(super) const MAX_REPEATS: u8 = 8;
 
 impl Signing {
     /// A preprocess of the own processor, for this opener.

@@ -7,7 +7,9 @@ use serai_messages::{
     signing::{CoordinatorMessage, PeerMessage, Request, Shares},
 };
 
-use super::{Effect, FaultKind, Signing, Timer, machine::GRACE_MS, receive::verified};
+use super::{
+    Effect, FaultKind, Signing, Timer, machine::GRACE_MS, member::MAX_REPEATS, receive::verified,
+};
 
 /// Sessions of one opener that a validator may decline before the opener goes without it: each costs
 /// all other members a share.
@@ -264,8 +266,11 @@ impl Signing {
         });
     }
 
-    /// The newest session that waits for shares, to those that owe one.
+    /// The newest session that waits for shares, to those that owe one; as often as they answer.
     pub(super) fn tell_open_again(&self, out: &mut Vec<Effect>) {
+        if self.rings > u32::from(MAX_REPEATS) {
+            return;
+        }
         let mut sessions = self.sessions.iter().rev();
         let Some(session) = sessions.find(|session| session.state == State::Shares) else { return };
         let own = self.peers.get(self.own);

@@ -10,6 +10,7 @@ use super::actor::{Error, READER};
 use super::outlet::{Outlet, Wake};
 use super::running::Running;
 use super::signings::{Late, Ready};
+use super::tables;
 use crate::processes::core::status::State;
 use crate::processes::observation::tables::{executed, is_paused};
 
@@ -32,6 +33,11 @@ impl Running {
         let Some(conversation) = self.conversations.get(&coin) else { return Ok(None) };
         let mut out = Outlet { transaction, conversation, wake };
         match message {
+            ProcessorMessage::Ready { .. } if tables::set(transaction, id.set)?.is_none() => {
+                tracing::info!(%id, "ready early: its set was not read from Serai yet");
+                tables::keep_ready(transaction, id.set, &message)?;
+                Ok(None)
+            }
             ProcessorMessage::Ready { id, reference, content, preprocess } => {
                 if let Thing::Batch(batch) = id.thing
                     && executed(transaction, coin, batch)?.is_some()

@@ -68,6 +68,11 @@ impl Running {
                 }
                 wake.members.extend(members);
                 self.begin_waiting(transaction, set.coin, wake)?;
+                for ready in tables::take_ready(transaction, set)? {
+                    if let Some(reason) = self.handle_signing(transaction, ready, wake)? {
+                        tracing::warn!(%set, reason, "ready early, and not to be signed");
+                    }
+                }
             }
             Event::KeyGen { block, set, key_pair } => {
                 tables::insert_vault(transaction, set, &key_pair, block.number.0)?;

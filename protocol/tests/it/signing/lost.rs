@@ -1,7 +1,7 @@
 //! Statements that are delivered and lost, since their recipient did not know the thing yet.
 
 use serai_messages::signing::PeerMessage;
-use serai_protocol::signing::{Effect, Input, REPEAT_MS, Signing, Timer};
+use serai_protocol::signing::{Effect, Input, MAX_REPEAT_MS, REPEAT_MS, Signing, Timer};
 
 use super::{refusals::refuse_sign, world::World};
 
@@ -94,7 +94,7 @@ fn lost_signatures_are_given_to_whoever_asks_again() {
 fn repeats_end() {
     let mut world = World::new(4, 1);
     world.validators[3].dead_from = Some(0);
-    world.within_ms = 40 * REPEAT_MS;
+    world.within_ms = 340 * REPEAT_MS;
     world.lie = Box::new(|from, to, message| match message {
         PeerMessage::Request { .. } if from > 0 => Vec::new(),
         PeerMessage::Share { .. } if to == 0 => Vec::new(),
@@ -106,8 +106,8 @@ fn repeats_end() {
     let opens = |effect: &&Effect| matches!(effect, Effect::Tell(_, PeerMessage::Open { .. }));
     let rings = |input: &&Input| matches!(input, Input::Elapsed(Timer::Turn));
     let rings = world.validators[0].log.iter().filter(rings).count();
-    assert_eq!(rings, 40);
-    assert_eq!(world.effects(0).iter().filter(opens).count(), 2 * (1 + rings));
+    assert_eq!(rings, 11, "at 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 and 320 times the first");
+    assert_eq!(world.effects(0).iter().filter(opens).count(), 2 * (1 + 8));
 }
 
 #[test]
@@ -119,9 +119,10 @@ fn a_turn_rings_until_the_signatures_are_there() {
         let turn = |delay_ms| Effect::After { delay_ms, timer: Timer::Turn };
         assert_eq!(effects, [turn(first)]);
         assert_eq!(machine.timers(), [(first, Timer::Turn)]);
-        for _ in 0..3 {
+        for ring in 0..10 {
             let effects = machine.handle(&Input::Elapsed(Timer::Turn));
-            assert!(effects.contains(&turn(REPEAT_MS)), "{effects:?}");
+            let delay = (REPEAT_MS << ring).min(MAX_REPEAT_MS);
+            assert!(effects.contains(&turn(delay)), "{effects:?}");
             let request = |e: &Effect| matches!(e, Effect::Say(PeerMessage::Request { .. }));
             assert!(effects.iter().any(request), "{effects:?}");
             assert_eq!(machine.timers(), [(REPEAT_MS, Timer::Turn)]);

@@ -261,6 +261,10 @@ impl Signings {
     ) -> Result<(), SessionError> {
         let running = self.running.get_mut(&id);
         let Some(session) = running.or_else(|| self.lingering.get_mut(id)) else { return Ok(()) };
+        // Nobody is asked any more for what is on its chain.
+        if session.overtaken && matches!(input, Input::Elapsed(_)) {
+            return Ok(());
+        }
         session.feed(out, &self.shared, [input])?;
         self.settle(out, id)
     }

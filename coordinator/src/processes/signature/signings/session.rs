@@ -18,7 +18,8 @@ use super::super::speaker::Speaker;
 use super::super::tables;
 
 /// What a signing's log takes of one signer beside the own validator, which speaks when it is spoken
-/// to. An honest one says some statements in each session, of which there are fewer than validators.
+/// to. An honest one says some statements in each session, of which there are fewer than validators, and
+/// asks again ever more seldom.
 const SHARE: Share = Share { statements: 2_000, bytes: 16 * 1024 * 1024 };
 
 /// What all signings share.

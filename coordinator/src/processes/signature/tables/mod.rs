@@ -1,6 +1,6 @@
 //! Tables of the signature process: [sets](insert_set), sessions ([key generations](insert_session),
 //! [signings](insert_signing)) with their [logs](append_input), [vaults](insert_vault), and what waits
-//! for a processor's key ([`keep_relayed`]).
+//! for a processor's key ([`keep_relayed`]) or for a set ([`keep_ready`]).
 //!
 //! # Limits
 //! Of peers' statements for sessions that have not begun here each signer's are bounded
@@ -10,6 +10,7 @@
 mod keygens;
 mod log;
 mod parked;
+mod ready;
 mod relayed;
 mod sets;
 mod signings;
@@ -24,6 +25,7 @@ pub use keygens::{
 };
 pub use log::{append_input, delete_inputs, inputs};
 pub use parked::{forget_parked, park, parked, take_parked};
+pub use ready::{keep_ready, take_ready};
 pub use relayed::{keep_relayed, take_relayed};
 pub use sets::{KnownSet, insert_removed, insert_set, is_member, removed, set, sets};
 pub use signings::{
@@ -76,6 +78,9 @@ pub const MIGRATION: Migration = Migration {
             id TEXT NOT NULL, size INTEGER NOT NULL, statement BLOB NOT NULL) STRICT;
         CREATE INDEX parked_by_signer ON parked_statements (coin, signer, row, size);
         CREATE INDEX parked_by_id ON parked_statements (id, row);",
+        "CREATE TABLE early_ready (
+            row INTEGER PRIMARY KEY AUTOINCREMENT, coin INTEGER NOT NULL,
+            session INTEGER NOT NULL, message BLOB NOT NULL) STRICT;",
     ],
 };
 

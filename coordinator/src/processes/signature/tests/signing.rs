@@ -1,11 +1,11 @@
 //! Things are signed, whoever starts again, is late, lies or is short of money.
 
-use serai_messages::BlockNumber;
-use serai_messages::observation::Event;
+use serai_messages::observation::{Event, SetMember};
 use serai_messages::signing::{Content, CoordinatorMessage, PaymentId, SigningId, Thing};
+use serai_messages::{BlockNumber, Session, ValidatorSet};
 
 use super::super::{answers, tables};
-use super::world::{REFERENCE, SET, SIGNATURE, Told, World, batch};
+use super::world::{REFERENCE, SET, SIGNATURE, Told, Validator, World, batch};
 use crate::processes::core::public::testing::assert_follows_schema;
 
 fn payment() -> SigningId {
@@ -227,4 +227,21 @@ async fn what_one_peer_says_of_things_unknown_is_bounded() {
     let all: u64 = (0..300).map(|number| parked(batch(number))).sum();
     assert_eq!(all, 256);
     assert_eq!((parked(batch(0)), parked(batch(299)) > 0), (0, true));
+}
+
+/// A new coordinator beside an old processor reads the processor's topic before Serai's.
+#[tokio::test]
+async fn what_is_ready_before_its_set_is_read_is_begun_then() {
+    let mut world = World::new().await;
+    let set = ValidatorSet { session: Session(1), ..SET };
+    let id = SigningId { set, ..batch(0) };
+    let member = |v: &Validator| SetMember { validator: v.key, shares: 1, addresses: Vec::new() };
+    let members: Vec<_> = world.validators.iter().map(member).collect();
+    let validator = &mut world.validators[0];
+    validator.ready(id).await;
+    assert!(validator.explain(id).is_err());
+    validator.restart().await;
+    validator.event(Event::NewSet { block: REFERENCE, set, members }).await;
+    let begun = validator.explain(id).unwrap();
+    assert_eq!(begun["done"], false, "{begun}");
 }
