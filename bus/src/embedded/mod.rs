@@ -11,8 +11,9 @@
 //!
 //! # Limits
 //! One machine, one local disk (SQLite's locks do not hold on network file systems). A reader
-//! learns of another process' append at once on Linux; elsewhere within a millisecond while the log
-//! is busy, and within twenty when it has been idle for more than a second.
+//! learns of another process' append at once on Linux, and within a tenth of a second if its writer
+//! died before it said so; elsewhere, and where a user's inotify instances are used up, within a
+//! millisecond while the log is busy, and within twenty when it has been idle for more than a second.
 
 mod bell;
 mod file;
