@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::crash_point;
+
 /// What the database can refuse.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -69,6 +71,8 @@ impl Database {
     /// # Errors
     /// When the file cannot be opened, is no database, or is newer than this program.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, DatabaseError> {
+        #[cfg(feature = "faults")]
+        crash_point::arm(path.parent());
         let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(error)?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
@@ -96,6 +100,7 @@ impl Database {
     ///
     /// # Errors
     /// What `work` returns, or the database's own error; nothing is changed then.
+    #[track_caller]
     pub fn transaction<T, E: From<DatabaseError>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
@@ -112,6 +117,7 @@ impl Database {
     ///
     /// # Errors
     /// What `work` returns, or the database's own error; nothing is changed then.
+    #[track_caller]
     pub fn lazy_transaction<T, E: From<DatabaseError>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
@@ -125,6 +131,7 @@ impl Database {
         connection.pragma_update(None, "synchronous", wait).map_err(|source| self.error(source))
     }
 
+    #[track_caller]
     fn commit<T, E: From<DatabaseError>>(
         &self,
         mut connection: MutexGuard<'_, Connection>,
@@ -133,12 +140,16 @@ impl Database {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|source| self.error(source))?;
+        let step = crash_point::Commit::begin(&transaction);
         let value = work(&transaction)?;
+        let step = step.before(&transaction);
         transaction.commit().map_err(|source| self.error(source))?;
+        step.after();
         Ok(value)
     }
 
-    /// Runs read-only `work` on the connection.
+    /// Runs `work`, which changes nothing, on the connection. With the feature `faults` the database
+    /// refuses changes meanwhile, so that tests show one that goes around the transactions.
     ///
     /// # Errors
     /// What `work` returns.
@@ -146,7 +157,10 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        work(&self.lock()).map_err(|source| self.error(source))
+        let connection = self.lock();
+        #[cfg(feature = "faults")]
+        let _shut = crash_point::ReadOnly::new(&connection);
+        work(&connection).map_err(|source| self.error(source))
     }
 
     /// Gives SQLite's error this database's name.

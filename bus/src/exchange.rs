@@ -121,6 +121,16 @@ pub fn forget_position(transaction: &Transaction<'_>, topic: &str) -> rusqlite::
         .execute([topic])
 }
 
+/// The way on where the whole bus is lost: every consumer begins at the oldest record that its topic
+/// holds then, whatever `offset_reset` says.
+///
+/// # Errors
+/// SQLite's.
+pub fn forget_positions(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("UPDATE positions SET handled = -1, id = NULL", ())?;
+    Ok(())
+}
+
 /// What a received record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acceptance {

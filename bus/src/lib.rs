@@ -21,14 +21,19 @@
 //! One partition per topic. One record is at most [`serai_messages::Record::MAX_BODY_BYTES`].
 
 mod bus;
+pub mod crash_point;
+#[cfg(feature = "faults")]
+mod crashing;
 mod database;
 mod dead_letter;
+pub mod durable_file;
 mod embedded;
 pub mod exchange;
 mod kafka;
 mod publisher;
 pub mod sealing;
 mod settings;
+mod snapshot;
 mod subscription;
 
 pub use bus::{Bus, BusError, Delivered, Position, Reader, Start, TopicInfo, Undecodable};
@@ -37,4 +42,5 @@ pub use dead_letter::DeadLetter;
 pub use publisher::{PublishError, Publisher, Waker};
 pub use sealing::{SealError, SecretKey};
 pub use settings::{Kind, OffsetReset, SaslMechanism, SecurityProtocol, Settings, connect};
+pub use snapshot::snapshot;
 pub use subscription::{SubscribeError, Subscription};

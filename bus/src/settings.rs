@@ -198,6 +198,13 @@ impl Settings {
 /// embedded log without leave, or when the embedded log's file is none;
 /// [`BusError::Unavailable`] when that file cannot be opened.
 pub fn connect(settings: &Settings, production: bool) -> Result<Arc<dyn Bus>, BusError> {
+    let bus = bare(settings, production)?;
+    #[cfg(feature = "faults")]
+    let bus: Arc<dyn Bus> = Arc::new(crate::crashing::Crashing(bus));
+    Ok(bus)
+}
+
+fn bare(settings: &Settings, production: bool) -> Result<Arc<dyn Bus>, BusError> {
     match settings.bus {
         Kind::Kafka => Ok(Arc::new(KafkaBus::new(settings, production)?)),
         Kind::Embedded => {

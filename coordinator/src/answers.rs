@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::processes::cli::{AnswerError, Answers};
 use crate::processes::core::keys;
 use crate::processes::core::status::Board;
+use crate::processes::core::store;
 use crate::processes::{lifecycle, network, observation, signature};
 
 /// Longest that one process may take to answer; the others' answers are given without it.
@@ -52,6 +53,9 @@ impl Answers for Answering {
             "incarnation": self.incarnation,
             "version": env!("CARGO_PKG_VERSION"),
         });
+        if let Some(restored) = self.database.read(store::restored).map_err(unanswered)? {
+            status["restored"] = json!({ "at_ms": restored.at_ms, "block": restored.block });
+        }
         let board = self.board.to_json();
         for key in ["start", "facts", "facts_dropped"] {
             status[key] = board[key].clone();

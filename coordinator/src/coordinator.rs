@@ -5,13 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serai_bus::{Bus, BusError, DatabaseError};
+use serai_bus::{Bus, BusError, DatabaseError, Migration};
 use serai_messages::{Incarnation, Name, Topic};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers::Answering;
 use crate::processes::cli::Telemetry;
+use crate::processes::core::backup;
 use crate::processes::core::config::{self, Config, Mode};
 use crate::processes::core::keys::{KeyError, Keys};
 use crate::processes::core::status::{Board, State, Step};
@@ -22,6 +23,15 @@ use crate::publishing::Publishers;
 
 /// Time that each process has to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Tables of the processes above core.
+const TABLES: [Migration; 3] =
+    [observation::tables::MIGRATION, network::tables::MIGRATION, signature::MIGRATION];
+
+/// All tables of the coordinator's database.
+pub fn migrations() -> Vec<Migration> {
+    store::migrations(&TABLES)
+}
 
 /// Pause before the bus is tried again at the start.
 const BUS_RETRY: Duration = Duration::from_secs(2);
@@ -107,9 +117,7 @@ async fn start(
     board.set(Step::CheckConfiguration, State::Ok);
     let keys = Keys::load(&config, &name)?.keys;
     board.set(Step::LoadKeys, State::Ok);
-    let migrations =
-        [observation::tables::MIGRATION, network::tables::MIGRATION, signature::MIGRATION];
-    let database = store::open(&config.general.data_dir, &migrations)?;
+    let database = store::open(&config.general.data_dir, &TABLES)?;
     let incarnation = store::incarnation(&database)?;
     let bus = serai_bus::connect(&config.kafka, production)?;
     let topics: Vec<Topic> = [Topic::Serai, Topic::Public, Topic::DeadLetter]
@@ -121,7 +129,18 @@ async fn start(
     tracing::info!(%name, validator = %keys.public(), %incarnation, "coordinator starts");
 
     let own = publishers.take([Topic::Public, Topic::DeadLetter]);
-    scope.start("core", move |token| own.run(token))?;
+    let schedule = backup::Schedule {
+        places: backup::Places::new(&config, &name),
+        interval: config.general.backup_interval,
+        migrations: migrations(),
+        board: board.clone(),
+    };
+    scope.start("core", move |token| async move {
+        tokio::select! {
+            ended = own.run(token) => ended,
+            never = schedule.run() => match never {},
+        }
+    })?;
 
     // Lifecycle: the processors.
     lifecycle::Actor::write_bus_settings(&config)?;

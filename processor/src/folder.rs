@@ -1,12 +1,12 @@
 //! A processor's data folder: its lock and its secret files.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rand_core::{OsRng, RngCore};
-use serai_bus::SecretKey;
+use serai_bus::{SecretKey, durable_file};
 use zeroize::Zeroizing;
 
 use crate::keystore::Cipher;
@@ -129,7 +129,7 @@ impl Folder {
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 let mut key = Zeroizing::new([0; 32]);
                 OsRng.fill_bytes(key.as_mut());
-                self.write(&path, &key).map_err(error)?;
+                Self::write(&path, &key).map_err(error)?;
                 Ok(key)
             }
             Err(source) => Err(error(source)),
@@ -137,19 +137,9 @@ impl Folder {
     }
 
     /// On disk, whole, before the key is used for anything.
-    fn write(&self, path: &Path, key: &[u8; 32]) -> io::Result<()> {
-        let partial = path.with_extension("partial");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&partial)?;
+    fn write(path: &Path, key: &[u8; 32]) -> io::Result<()> {
         let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(key))));
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&partial, path)?;
-        File::open(&self.path)?.sync_all()
+        durable_file::replace(path, text.as_bytes())
     }
 }
 

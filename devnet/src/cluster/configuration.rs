@@ -100,10 +100,13 @@ pub(super) fn write_configuration(
 
     let usual = || vec![binaries.processor.to_string_lossy().into_owned()];
     let processor = settings.odd_processors.get(name).cloned().unwrap_or_else(usual);
-    let processors = settings
-        .coins
-        .iter()
-        .map(|coin| (coin.name().to_owned(), table([("command", list(processor.clone()))])));
+    let processors = settings.coins.iter().map(|coin| {
+        (coin.name().to_owned(), {
+            // Whoever develops waits for it.
+            let backoff = ("backoff_max", Value::from("1s"));
+            table([("command", list(processor.clone())), backoff])
+        })
+    });
     let kafka = match &settings.bus {
         BusChoice::Embedded => {
             table([("bus", Value::from("embedded")), ("embedded_path", path(layout.bus(name)))])

@@ -1,9 +1,11 @@
 //! Keeps one program running.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serai_messages::{Coin, Name};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -107,7 +109,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A program that lived this long has started well: its next end counts as the first.
 const WELL_STARTED: Duration = Duration::from_secs(20);
-/// Ends in a row, none after a good start, after which a program is left alone.
+/// Ends in a row, none after a good start, after which a program is left alone. One that somebody
+/// kills has not ended by its own doing.
 const GIVE_UP_AFTER: u32 = 6;
 /// Time that a program has to stop in order.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -271,6 +274,11 @@ impl Keeper {
 
     fn ended(&mut self, ended: std::io::Result<ExitStatus>, born: Instant) -> Next {
         let (how, code) = match ended {
+            Ok(status) if status.signal() == Some(Signal::KILL.as_raw()) => {
+                let how = status.to_string();
+                self.say(NoticeKind::Ended { how, pause: PAUSE_MIN });
+                return Next::StartAfter(PAUSE_MIN);
+            }
             Ok(status) => (status.to_string(), status.code()),
             Err(error) => (error.to_string(), None),
         };

@@ -3,6 +3,7 @@
 
 mod bad_share;
 mod burn;
+mod crash_points;
 mod ends;
 mod faults;
 mod genesis;

@@ -60,22 +60,33 @@ impl Drop for Folder {
 /// A running network. Its programs end when it is dropped.
 pub struct Network {
     cluster: Option<Cluster>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Network {
     pub async fn start(settings: Settings) -> Self {
+        Self::start_with(settings.with_block_ms(BLOCK_MS), |_| {}).await
+    }
+
+    /// With the settings as they are, once the folder is prepared.
+    pub async fn start_with(settings: Settings, prepare: impl FnOnce(&Layout)) -> Self {
         let folder = Folder::new();
-        let settings = settings.with_block_ms(BLOCK_MS);
         // A broker may hold the topics of an earlier network.
         let fresh = settings.bus != BusChoice::Embedded;
         let layout = Layout::open(folder.path(), fresh, settings).unwrap();
+        prepare(&layout);
         let cluster = Cluster::start(layout, binaries()).await.unwrap();
-        Self { cluster: Some(cluster), _folder: folder }
+        Self { cluster: Some(cluster), folder }
     }
 
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.halt().await;
+    }
+
+    /// Stops it and returns its files.
+    pub async fn halt(mut self) -> Folder {
         self.cluster.take().unwrap().stop().await;
+        self.folder
     }
 }
 

@@ -5,12 +5,12 @@
 //! database holds them (24-byte nonce and XChaCha20-Poly1305 ciphertext under the keystore key).
 //! `serai-processor restore` reads it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serai_bus::durable_file;
 use serai_messages::{KeyPair, ValidatorKey, decode, encode, keygen::KeygenId};
 
 const MAGIC: &[u8] = b"serai-vault-backup 2\n";
@@ -65,25 +65,10 @@ impl Backup {
     /// [`BackupError::File`].
     pub fn write(&self, directory: &Path) -> Result<PathBuf, BackupError> {
         let path = path(directory, self.id);
-        let temporary = path.with_extension("partial");
-        self.write_file(directory, &temporary, &path)
+        fs::create_dir_all(directory)
+            .and_then(|()| durable_file::replace(&path, &[MAGIC, &encode(self)].concat()))
             .map_err(|source| BackupError::File { path: path.clone(), source })?;
         Ok(path)
-    }
-
-    fn write_file(&self, directory: &Path, temporary: &Path, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(temporary)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&encode(self))?;
-        file.sync_all()?;
-        fs::rename(temporary, path)?;
-        File::open(directory)?.sync_all()
     }
 
     /// Reads a backup.

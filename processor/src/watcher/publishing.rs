@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serai_bus::crash_point;
 use serai_messages::signing::SigningId;
 use tokio::time::Instant;
 
@@ -70,7 +71,7 @@ impl Publishing {
             return Ok(());
         }
         let known = match self.chain.transaction(publication.hash).await? {
-            TransactionStatus::Unknown => match self.chain.publish(&publication.raw).await {
+            TransactionStatus::Unknown => match publish(self.chain.as_ref(), publication).await {
                 Ok(_) => true,
                 Err(ChainError::Refused(reason)) => {
                     if !tracked.refused {
@@ -99,4 +100,14 @@ impl Publishing {
         }
         Ok(())
     }
+}
+
+async fn publish(
+    chain: &dyn ExternalChain,
+    publication: &Publication,
+) -> Result<[u8; 32], ChainError> {
+    crash_point::pass(|| "submission before a transaction is handed over".to_owned());
+    let published = chain.publish(&publication.raw).await;
+    crash_point::pass(|| "submission after a transaction is handed over".to_owned());
+    published
 }

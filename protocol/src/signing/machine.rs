@@ -77,6 +77,8 @@ pub struct Signing {
     pub(super) own: usize,
     /// How many messages are signed, as the own processor's first preprocess shows.
     pub(super) messages: Option<usize>,
+    /// Whether this validator opens sessions.
+    pub(super) opens: bool,
     /// This validator's turn as an opener has come.
     pub(super) turn: bool,
     /// How often the turn has rung.
@@ -146,6 +148,7 @@ impl Signing {
             rank,
             own,
             messages: None,
+            opens: true,
             turn: own == 0,
             rings: 0,
             grace: Grace::Idle,
@@ -163,6 +166,13 @@ impl Signing {
         let after = |(delay_ms, timer)| Effect::After { delay_ms, timer };
         let out = signing.timers().into_iter().map(after).collect();
         Ok((signing, out))
+    }
+
+    /// This validator opens no session: an earlier life that it does not know of may have used their
+    /// numbers, and two sessions of one number are a fault. It signs in those of others. To be said
+    /// before any input, each time that the machine is made.
+    pub fn abstain(&mut self) {
+        self.opens = false;
     }
 
     /// Learns `input`; what is to be done about it. Irrelevant input has no effects.

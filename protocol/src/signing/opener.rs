@@ -149,7 +149,7 @@ impl Signing {
     /// Opens a session when those are ready that should be.
     pub(super) fn open_if_ready(&mut self, out: &mut Vec<Effect>) {
         let aggregating = self.sessions.iter().any(|session| session.state == State::Aggregating);
-        if self.is_done() || !self.turn || aggregating {
+        if self.is_done() || !self.opens || !self.turn || aggregating {
             return;
         }
         self.verify_shares(out);

@@ -103,19 +103,25 @@ enum KeysVerb {
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum BackupVerb {
-    /// Make one now
+    /// Make one now, whether the coordinator runs or not
     Create,
-    /// List them
+    /// List them, the newest first
     List,
-    /// Check one
+    /// Check one as a restore would
     Verify {
-        /// Its name
+        /// Its name; the newest without one
         backup: Option<String>,
     },
-    /// Go back to one
+    /// Put one in the place of the state. The coordinator must not run
     Restore {
-        /// Its name
+        /// Its name; the newest without one
         backup: Option<String>,
+        /// The bus is lost too: read topics from their beginning, and publish Serai's events again
+        #[arg(long)]
+        bus_lost: bool,
+        /// Move a state that is there aside
+        #[arg(long)]
+        replace: bool,
     },
 }
 
@@ -168,7 +174,7 @@ pub(super) enum Action {
     KeysAccept { run: RunArgs, coin: Coin, key: Option<ProcessorKey> },
     Party { block_hash: BlockHash, validators: u16, threshold: u16 },
     Ask { run: RunArgs, request: super::admin::Request },
-    Backup(BackupVerb),
+    Backup { run: RunArgs, verb: BackupVerb },
 }
 
 /// Reads the program's arguments, the first being its name. Help and version are printed here.
@@ -200,7 +206,7 @@ impl Arguments {
             Some(Verb::Party { block_hash, validators, threshold }) => {
                 Action::Party { block_hash, validators, threshold }
             }
-            Some(Verb::Backup(verb)) => Action::Backup(verb),
+            Some(Verb::Backup(ref verb)) => Action::Backup { run: self.run()?, verb: verb.clone() },
             Some(ref verb) => {
                 let run = self.run()?;
                 let ask = |request| Action::Ask { run: run.clone(), request };

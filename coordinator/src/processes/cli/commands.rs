@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serai_messages::{Coin, Name, ProcessorKey};
 use serde_json::{Value, json};
 
+use super::super::core::backup;
 use super::super::core::config::{Config, ConfigError, Mode};
 use super::super::core::keys::{self, Keys};
 use super::super::core::store;
@@ -22,7 +23,7 @@ pub const EXIT_FAILED: u8 = 1;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-enum CommandError {
+pub(super) enum CommandError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -42,8 +43,10 @@ enum CommandError {
     Pinned { coin: Coin },
     #[error("no processor of {name} has announced a key yet: {path} does not exist")]
     NoState { name: Name, path: String },
-    #[error("backups are not available in this version")]
-    NoBackups,
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
 }
 
 impl CommandError {
@@ -103,11 +106,11 @@ fn act(action: &Action) -> Result<(&'static str, Value), CommandError> {
             let socket = socket_path(&load(run)?.general.data_dir);
             Ok((request.name(), ask(&socket, request)?))
         }
-        Action::Backup(_) => Err(CommandError::NoBackups),
+        Action::Backup { run, verb } => Ok(super::backups::act(run, verb)?),
     }
 }
 
-fn load(run: &RunArgs) -> Result<Config, ConfigError> {
+pub(super) fn load(run: &RunArgs) -> Result<Config, ConfigError> {
     Config::load(&run.config_dir, run.mode, Some(&run.name))
 }
 

@@ -19,6 +19,7 @@ mod actor;
 pub mod admin;
 mod answers;
 mod args;
+mod backups;
 mod commands;
 mod http;
 mod prompt;

@@ -2,7 +2,8 @@
 //!
 //! # Owns
 //! The configuration, the log, the validator's keys and what is known of the processors' keys, the
-//! one database, the threads that processes run on, and the board on which they report.
+//! one database and its backups, the threads that processes run on, and the board on which they
+//! report.
 //!
 //! # Promises
 //! A configuration is accepted whole or refused with every fault listed. In production no key is
@@ -12,6 +13,7 @@
 //! # Limits
 //! One coordinator per data folder, held by a lock on `{data_dir}/lock`.
 
+pub mod backup;
 pub mod config;
 pub mod keys;
 pub mod logging;

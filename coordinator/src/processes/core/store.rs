@@ -15,17 +15,21 @@ use std::fs::{File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use serai_bus::{Database, DatabaseError, Migration, exchange};
-use serai_messages::Incarnation;
+use serai_messages::{BlockNumber, Incarnation};
 
 /// The tables of core.
 pub const MIGRATION: Migration = Migration {
     component: "core",
-    steps: &["CREATE TABLE instance (
+    steps: &[
+        "CREATE TABLE instance (
             id INTEGER PRIMARY KEY CHECK (id = 1), incarnation INTEGER NOT NULL) STRICT;
         CREATE TABLE processor_keys (
-            coin TEXT PRIMARY KEY, trusted BLOB, offered BLOB) STRICT;"],
+            coin TEXT PRIMARY KEY, trusted BLOB, offered BLOB) STRICT;",
+        "CREATE TABLE restored (
+            id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL, block INTEGER) STRICT;",
+    ],
 };
 
 /// What the data folder can refuse.
@@ -103,31 +107,99 @@ pub fn lock(data_dir: &Path) -> Result<FolderLock, StoreError> {
 /// # Errors
 /// [`DatabaseError`].
 pub fn open(data_dir: &Path, others: &[Migration]) -> Result<Database, DatabaseError> {
-    let mut migrations = vec![exchange::MIGRATION, MIGRATION];
-    migrations.extend_from_slice(others);
     let path = database_path(data_dir);
     // SQLite gives the files beside it the database's own mode. Where this fails, opening does too,
     // and says why.
     let _ = File::options().create(true).append(true).mode(0o600).open(&path);
-    Database::open(&path, &migrations)
+    Database::open(&path, &migrations(others))
 }
 
-/// This instance's incarnation: 1 at its first start and the same at every later one.
+/// The tables of the bus' bookkeeping, of core, and those given.
+pub fn migrations(others: &[Migration]) -> Vec<Migration> {
+    [&[exchange::MIGRATION, MIGRATION], others].concat()
+}
+
+/// This instance's incarnation: 1 at its first start and the same at every later one, until a backup
+/// is restored ([`begin_anew`]).
 ///
 /// # Errors
 /// [`DatabaseError`].
 pub fn incarnation(database: &Database) -> Result<Incarnation, DatabaseError> {
     database.transaction(|transaction| {
-        stored_incarnation(transaction).map_err(|source| database.error(source))
+        transaction
+            .execute("INSERT OR IGNORE INTO instance (id, incarnation) VALUES (1, 1)", [])
+            .and_then(|_| stored_incarnation(transaction))
+            .map_err(|source| database.error(source))
     })
 }
 
-fn stored_incarnation(transaction: &Transaction<'_>) -> rusqlite::Result<Incarnation> {
-    transaction.execute("INSERT OR IGNORE INTO instance (id, incarnation) VALUES (1, 1)", [])?;
-    let stored: Option<i64> = transaction
+/// The incarnation as stored; 1 where none is.
+///
+/// # Errors
+/// SQLite's.
+pub fn stored_incarnation(connection: &Connection) -> rusqlite::Result<Incarnation> {
+    let stored: Option<i64> = connection
         .query_row("SELECT incarnation FROM instance WHERE id = 1", [], |row| row.get(0))
         .optional()?;
     Ok(Incarnation(stored.unwrap_or(1).cast_unsigned()))
+}
+
+/// A state that was restored from a backup: another life may have followed it, and may have spoken in
+/// its name in everything that there was on Serai before the restored one's first look (DESIGN D4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// The newest finalized block at the first look; none before that.
+    pub block: Option<BlockNumber>,
+}
+
+/// Begins a life that follows, perhaps, others that this state does not know of. Its incarnation is
+/// the time, which is later than that of any other life; where the clock has gone back, the next one.
+///
+/// # Errors
+/// SQLite's.
+pub fn begin_anew(transaction: &Transaction<'_>, now_ms: i64) -> rusqlite::Result<Incarnation> {
+    let next = stored_incarnation(transaction)?.0.saturating_add(1);
+    let incarnation = u64::try_from(now_ms).unwrap_or_default().max(next);
+    transaction.execute(
+        "INSERT INTO instance (id, incarnation) VALUES (1, ?1)
+         ON CONFLICT (id) DO UPDATE SET incarnation = excluded.incarnation",
+        [incarnation.cast_signed()],
+    )?;
+    transaction.execute(
+        "INSERT INTO restored (id, at_ms, block) VALUES (1, ?1, NULL)
+         ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms, block = NULL",
+        [now_ms],
+    )?;
+    Ok(Incarnation(incarnation))
+}
+
+/// Whether this state was restored from a backup.
+///
+/// # Errors
+/// SQLite's.
+pub fn restored(connection: &Connection) -> rusqlite::Result<Option<Restored>> {
+    connection
+        .query_row("SELECT at_ms, block FROM restored", (), |row| {
+            let block: Option<i64> = row.get(1)?;
+            let block = block.map(|block| BlockNumber(block.cast_unsigned()));
+            Ok(Restored { at_ms: row.get(0)?, block })
+        })
+        .optional()
+}
+
+/// Notes the newest finalized block at a restored state's first look.
+///
+/// # Errors
+/// SQLite's.
+pub fn set_restored_block(
+    transaction: &Transaction<'_>,
+    block: BlockNumber,
+) -> rusqlite::Result<()> {
+    transaction
+        .execute("UPDATE restored SET block = ?1 WHERE block IS NULL", [block.0.cast_signed()])
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -163,5 +235,34 @@ mod tests {
         drop(database);
         let database = open(folder.path(), &[]).unwrap();
         assert_eq!(incarnation(&database).unwrap(), Incarnation(7));
+    }
+
+    #[test]
+    fn a_restored_state_lives_later_than_all_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(folder.path(), &[]).unwrap();
+        let begin = |now_ms| {
+            database
+                .transaction(|tx| begin_anew(tx, now_ms).map_err(|source| database.error(source)))
+                .unwrap()
+        };
+        assert_eq!(database.read(restored).unwrap(), None);
+        assert_eq!(begin(1_000), Incarnation(1_000));
+        // The clock has gone back, or stood still.
+        assert_eq!(begin(10), Incarnation(1_001));
+        assert_eq!(begin(1_001), Incarnation(1_002));
+        assert_eq!(incarnation(&database).unwrap(), Incarnation(1_002));
+        let note = |block| {
+            database
+                .transaction(|tx| {
+                    set_restored_block(tx, BlockNumber(block))
+                        .map_err(|source| database.error(source))
+                })
+                .unwrap();
+            database.read(restored).unwrap().unwrap().block
+        };
+        assert_eq!(database.read(restored).unwrap(), Some(Restored { at_ms: 1_001, block: None }));
+        assert_eq!(note(7), Some(BlockNumber(7)));
+        assert_eq!(note(9), Some(BlockNumber(7)), "the first look counts");
     }
 }

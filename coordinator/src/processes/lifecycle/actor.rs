@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, select_all};
+use serai_bus::durable_file;
 use serai_messages::Coin;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +61,7 @@ impl Actor {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| error(e.to_string()))?;
         }
-        std::fs::write(&path, text).map_err(|e| error(e.to_string()))
+        durable_file::replace(&path, text.as_bytes()).map_err(|e| error(e.to_string()))
     }
 
     /// Runs the processors until `shutdown`, then stops them, the last coin first.

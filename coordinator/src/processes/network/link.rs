@@ -23,6 +23,7 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 use rand_core::RngCore;
+use serai_bus::crash_point;
 use serai_messages::{BlockHash, Incarnation, SignatureBytes, ValidatorKey, decode, encode};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -177,7 +178,10 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
                 Ok(None) => return LinkEnd::Closed,
                 Err(_) => Frame::Alive,
             };
-            match timeout(timing.transfer, write(&mut writer, &frame)).await {
+            crash_point::pass(|| format!("network before a {} is sent", frame.kind()));
+            let written = timeout(timing.transfer, write(&mut writer, &frame)).await;
+            crash_point::pass(|| format!("network after a {} is sent", frame.kind()));
+            match written {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return LinkEnd::Lost(error),
                 Err(_) => return LinkEnd::Slow(timing.transfer),

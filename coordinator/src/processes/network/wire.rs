@@ -33,6 +33,17 @@ pub(super) enum Frame {
     Ack(Ack),
 }
 
+impl Frame {
+    /// What it is, in a word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Frame::Alive => "sign of life",
+            Frame::Batch(_) => "batch",
+            Frame::Ack(_) => "acknowledgement",
+        }
+    }
+}
+
 /// Statements in order and without gaps.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Batch {

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use rusqlite::Transaction;
 use serai_bus::{Bus, Database, DatabaseError, Waker};
-use serai_messages::observation::{Event, SetMember};
+use serai_messages::observation::{Event, SeraiBlock, SetMember};
 use serai_messages::{BlockHash, KeyPair, Name, Topic, ValidatorSet};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -197,6 +197,7 @@ impl Desk {
             Request::Genesis(answer) => reply(answer, self.genesis()).await,
             Request::SetMembers(set, answer) => reply(answer, self.set_members(set)).await,
             Request::KeysOf(set, answer) => reply(answer, self.keys_of(set)).await,
+            Request::Head(answer) => reply(answer, self.head()).await,
             Request::Status(answer) => reply(answer, async { self.status() }).await,
         }
     }
@@ -220,6 +221,10 @@ impl Desk {
     async fn keys_of(&self, set: ValidatorSet) -> Result<Option<KeyPair>, ReadError> {
         let (connection, at) = self.at_head().await?;
         Ok(chain::keys(&connection, &at, set).await?)
+    }
+
+    async fn head(&self) -> Result<SeraiBlock, ReadError> {
+        Ok(self.connected().await?.head().await?)
     }
 
     fn status(&self) -> Result<Status, ReadError> {

@@ -1,6 +1,6 @@
 //! The verbs of the process.
 
-use serai_messages::observation::SetMember;
+use serai_messages::observation::{SeraiBlock, SetMember};
 use serai_messages::{BlockHash, KeyPair, ValidatorSet};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,6 +16,7 @@ pub(super) enum Request {
     Genesis(oneshot::Sender<Result<BlockHash, ReadError>>),
     SetMembers(ValidatorSet, oneshot::Sender<Result<Vec<SetMember>, ReadError>>),
     KeysOf(ValidatorSet, oneshot::Sender<Result<Option<KeyPair>, ReadError>>),
+    Head(oneshot::Sender<Result<SeraiBlock, ReadError>>),
     Status(oneshot::Sender<Result<Status, ReadError>>),
 }
 
@@ -50,6 +51,14 @@ impl Mailbox {
     /// [`ReadError::Node`] when the node fails meanwhile.
     pub async fn keys_of(&self, set: ValidatorSet) -> Result<Option<KeyPair>, ReadError> {
         self.ask(|answer| Request::KeysOf(set, answer)).await
+    }
+
+    /// The newest finalized block, read from the node now.
+    ///
+    /// # Errors
+    /// [`ReadError::Node`] when the node fails meanwhile.
+    pub async fn head(&self) -> Result<SeraiBlock, ReadError> {
+        self.ask(Request::Head).await
     }
 
     /// How the process stands. Never waits for a node.

@@ -115,6 +115,15 @@ pub(super) fn set_cursor(transaction: &Transaction<'_>, block: SeraiBlock) -> ru
         .map(drop)
 }
 
+/// Forgets that events of coins were published: those from block 0 to the cursor are published again
+/// before the chain is followed further, for readers that have lost them.
+///
+/// # Errors
+/// SQLite's.
+pub fn forget_progress(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM observed_coins", ()).map(drop)
+}
+
 /// How far the events of one coin are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CoinProgress {

@@ -15,7 +15,9 @@ use super::intake::Intake;
 use super::mailbox::Mailbox;
 use super::running::Running;
 use crate::processes::core::keys::Keys;
-use crate::processes::core::status::Board;
+use crate::processes::core::status::{Board, State};
+use crate::processes::core::store;
+use crate::processes::observation::ReadError;
 use crate::processes::{lifecycle, network, observation};
 
 /// This process' name as a consumer of topics.
@@ -113,9 +115,37 @@ impl Actor {
         }
     }
 
+    /// A restored state must know how far Serai had come before this life (DESIGN D4).
+    async fn first_look(&self) -> Result<(), Error> {
+        const FACT: &str = "restored state";
+        let Surroundings { database, observation, board, .. } = &self.surroundings;
+        if database.read(store::restored)?.is_none_or(|restored| restored.block.is_some()) {
+            return Ok(());
+        }
+        let what = "this state was restored; Serai's newest finalized block is not read yet";
+        board.report(READER, FACT, State::Waiting(what.to_owned()));
+        let block = loop {
+            match observation.head().await {
+                Ok(head) => break head.number,
+                Err(ReadError::Stopped) => return Err(Error::Ended("observation")),
+                Err(error) => {
+                    tracing::warn!(%error, "waiting for serai's newest block");
+                    tokio::time::sleep(PROBE).await;
+                }
+            }
+        };
+        database.transaction(|transaction| {
+            store::set_restored_block(transaction, block).map_err(|source| database.error(source))
+        })?;
+        tracing::info!(%block, "restored: nothing of before is begun or opened by this life");
+        board.withdraw(READER, FACT);
+        Ok(())
+    }
+
     async fn run_on(self) -> Result<(), Error> {
         let genesis = self.surroundings.observation.genesis().await;
         let genesis = genesis.map_err(|_| Error::Ended("observation"))?;
+        self.first_look().await?;
         let (mut running, mut intake) = Running::start(self, genesis).await?;
         let mut probe = tokio::time::interval(PROBE);
         probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -2,12 +2,15 @@
 
 use rusqlite::Transaction;
 use serai_bus::{Delivered, exchange};
+use serai_messages::keygen::CoordinatorMessage;
 use serai_messages::observation::Event;
 use serai_messages::signing::{SigningId, Thing};
-use serai_messages::{BlockNumber, Coin, decode};
+use serai_messages::{BlockNumber, Coin, KeyPair, ValidatorSet, decode};
 use serai_protocol::keygen::Input;
 
 use super::actor::{Error, READER};
+use super::conversation::Outgoing;
+use super::error::SessionError;
 use super::intake;
 use super::outlet::{Outlet, Wake};
 use super::running::Running;
@@ -81,6 +84,7 @@ impl Running {
                 self.feed.vault(transaction, set, Some(&key_pair), state, number)?;
                 wake.public = true;
                 self.surroundings.board.set(Step::GenesisVault(set.coin), State::Ok);
+                self.confirm_again(transaction, set, &key_pair, wake)?;
                 self.apply(transaction, set, Input::KeyGen { key_pair }, wake)?;
             }
             Event::AcceptedHandover { block, set } => {
@@ -120,6 +124,24 @@ impl Running {
         // After what this coordinator does itself: a processor learns that its keys are confirmed
         // before it learns that their vault is active.
         self.relay(transaction, &relayed, wake)?;
+        Ok(())
+    }
+
+    /// Keys of a key generation that is done are seen again: events are published again where the bus
+    /// was lost, for a processor that has to learn them anew.
+    fn confirm_again(
+        &mut self,
+        transaction: &Transaction<'_>,
+        set: ValidatorSet,
+        key_pair: &KeyPair,
+        wake: &mut Wake,
+    ) -> Result<(), Error> {
+        let Some(conversation) = self.conversations.get(&set.coin) else { return Ok(()) };
+        if conversation.processor.is_some() && self.keygens.has_ended(set) {
+            let message = CoordinatorMessage::Confirmed { set, key_pair: key_pair.clone() };
+            let mut out = Outlet { transaction, conversation, wake };
+            out.send(Outgoing::Keygen(&message)).map_err(SessionError::from)?;
+        }
         Ok(())
     }
 

@@ -30,6 +30,9 @@ struct Session {
     /// Inputs in the log.
     inputs: u64,
     quota: Quota,
+    /// An earlier life that this one does not know of may have spoken in it: this one only waits for
+    /// the keys on the chain.
+    muted: bool,
 }
 
 /// What a session's log takes of one signer. An honest one says some dozens of statements in an
@@ -40,6 +43,8 @@ const SHARE: Share = Share { statements: 10_000, bytes: 32 * 1024 * 1024 };
 pub struct Keygens {
     speaker: Arc<Speaker>,
     attempt_blocks: u64,
+    /// Newest block at a restored state's first look: in sets of before an earlier life may have spoken.
+    restored: Option<BlockNumber>,
     running: BTreeMap<ValidatorSet, Session>,
     ended: BTreeSet<ValidatorSet>,
     musigs: Musigs,
@@ -49,10 +54,11 @@ pub struct Keygens {
 
 impl Keygens {
     /// None yet; see [`Keygens::resume`].
-    pub fn new(speaker: Arc<Speaker>, attempt_blocks: u64) -> Self {
+    pub fn new(speaker: Arc<Speaker>, attempt_blocks: u64, restored: Option<BlockNumber>) -> Self {
         Self {
             speaker,
             attempt_blocks,
+            restored,
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             musigs: Musigs::default(),
@@ -93,11 +99,21 @@ impl Keygens {
             let attempt = KeygenId { set: stored.set, attempt: machine.summary().attempt };
             losses.push((stored.set, Input::MusigLost { id: attempt }));
             tracing::info!(session = %id, inputs = inputs.len(), "session resumed from its log");
+            let muted = self.is_muted(&parameters);
             let (id, inputs) = (stored.id, inputs.len() as u64);
-            let session = Session { id, machine, parameters, party, inputs, quota };
+            let session = Session { id, machine, parameters, party, inputs, quota, muted };
             self.running.insert(stored.set, session);
         }
         Ok(losses)
+    }
+
+    fn is_muted(&self, parameters: &Parameters) -> bool {
+        let muted = self.restored.is_some_and(|restored| parameters.start <= restored);
+        if muted {
+            let set = parameters.set;
+            tracing::warn!(%set, "this state was restored: it takes no part in key generations of before");
+        }
+        muted
     }
 
     /// Whether the set's key generation runs here.
@@ -156,8 +172,12 @@ impl Keygens {
                 ended_ms: None,
             },
         )?;
-        let (id, quota) = (id.to_string(), Quota::new(SHARE));
-        let mut session = Session { id, machine, parameters, party: None, inputs: 0, quota };
+        let (id, quota, muted) = (id.to_string(), Quota::new(SHARE), self.is_muted(&parameters));
+        let mut session = Session { id, machine, parameters, party: None, inputs: 0, quota, muted };
+        if muted {
+            self.running.insert(known.set, session);
+            return Ok(());
+        }
         // The machine counts its deadlines from the first height that it is told.
         let mut queue = VecDeque::from([Input::Height(height)]);
         let early = tables::take_early(out.transaction, known.set)?;
@@ -202,6 +222,9 @@ impl Keygens {
         mut queue: VecDeque<Input>,
     ) -> Result<(), SessionError> {
         while let Some(input) = queue.pop_front() {
+            if session.muted && !matches!(input, Input::KeyGen { .. }) {
+                continue;
+            }
             if !within(&mut session.quota, &input) {
                 tracing::warn!(session = session.id, "a signer's share of the log is used up");
                 continue;

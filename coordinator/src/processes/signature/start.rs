@@ -21,6 +21,7 @@ use super::speaker::Speaker;
 use super::tables;
 use crate::processes::core::keys::{self, Keys};
 use crate::processes::core::status::{State, Step};
+use crate::processes::core::store;
 
 impl Running {
     /// Makes the process from what is stored.
@@ -42,9 +43,10 @@ impl Running {
         let speaker = Speaker::new(genesis, validator, incarnation, serai_topic.clone());
         let speaker = Arc::new(speaker);
         let feed = Feed::new(&settings.name, incarnation);
-        let mut keygens = Keygens::new(Arc::clone(&speaker), settings.attempt_blocks);
+        let restored = surroundings.database.read(store::restored)?.and_then(|it| it.block);
+        let mut keygens = Keygens::new(Arc::clone(&speaker), settings.attempt_blocks, restored);
         let losses = keygens.resume(&surroundings.database)?;
-        let mut signings = Signings::new(Arc::clone(&speaker), feed.clone());
+        let mut signings = Signings::new(Arc::clone(&speaker), feed.clone(), restored);
         let mut alarms = Alarms::default();
         for (id, delay_ms, timer) in signings.resume(&surroundings.database)? {
             alarms.arm(id, delay_ms, timer);

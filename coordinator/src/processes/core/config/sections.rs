@@ -29,13 +29,6 @@ impl Loader {
             backup_dir: self.path("general.backup_dir", "backups"),
             backup_interval: self.duration("general.backup_interval", "1h", Duration::from_secs(1)),
         };
-        if self.reader.has("general.backup_dir") || self.reader.has("general.backup_interval") {
-            self.notices.push(
-                "general.backup_dir and general.backup_interval are read, but this version makes \
-                 no backups yet: copy the data folder while the coordinator is stopped"
-                    .to_owned(),
-            );
-        }
         Some(general)
     }
 

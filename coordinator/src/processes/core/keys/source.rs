@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use serai_bus::durable_file;
 use serai_messages::{Coin, Name};
 use zeroize::Zeroizing;
 
@@ -197,22 +198,8 @@ pub(super) fn keep(path: &Path, secret: &[u8]) -> Result<(), KeyError> {
     if path.exists() {
         return Err(KeyError::Exists { path: path.to_owned() });
     }
-    // A crash in the middle must not leave half a key under the key's name.
-    let temporary = path.with_extension("new");
-    let mut file = File::options()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(io)?;
     let text = Zeroizing::new(hex::encode(secret) + "\n");
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-    std::fs::rename(&temporary, path).map_err(io)?;
-    match path.parent().map(File::open) {
-        Some(Ok(folder)) => folder.sync_all().map_err(io),
-        _ => Ok(()),
-    }
+    durable_file::replace(path, text.as_bytes()).map_err(io)
 }
 
 fn read_text(from: &mut dyn Read) -> std::io::Result<Zeroizing<Vec<u8>>> {

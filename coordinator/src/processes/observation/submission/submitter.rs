@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use serai_bus::{Database, DatabaseError, Waker};
+use serai_bus::{Database, DatabaseError, Waker, crash_point};
 use serai_messages::BlockHash;
 use serai_messages::observation::{Event, SeraiBlock};
 use subxt::error::{BackendError, ExtrinsicError, RpcError};
@@ -227,8 +227,11 @@ impl Submitter {
         bytes: Vec<u8>,
     ) -> Result<SeraiBlock, String> {
         let extrinsic = view.at.tx().from_bytes(bytes);
+        let kind = submission.event.kind();
+        crash_point::pass(|| format!("submission before {kind} is handed over"));
         let submitted =
             tokio::time::timeout(self.settings.request_timeout, extrinsic.submit_and_watch()).await;
+        crash_point::pass(|| format!("submission after {kind} is handed over"));
         let mut progress = submitted
             .map_err(|_| "the node did not answer to the submission".to_owned())?
             .map_err(|error| refusal(&error))?;

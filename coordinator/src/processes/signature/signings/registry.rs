@@ -8,7 +8,7 @@ use rusqlite::Transaction;
 use serai_bus::{Database, DatabaseError};
 use serai_messages::observation::SeraiBlock;
 use serai_messages::signing::{Content, CoordinatorMessage, ProcessorMessage, Shares, SigningId};
-use serai_messages::{Body, Coin, SignedStatement, ValidatorKey, decode, encode};
+use serai_messages::{BlockNumber, Body, Coin, SignedStatement, ValidatorKey, decode, encode};
 use serai_protocol::signing::{Input, Parameters, Timer};
 
 use super::super::clock::now_ms;
@@ -78,6 +78,8 @@ pub struct Late {
 /// All signings.
 pub struct Signings {
     shared: Shared,
+    /// Newest block at a restored state's first look.
+    restored: Option<BlockNumber>,
     running: BTreeMap<SigningId, Session>,
     lingering: Lingering,
     /// In the order in which they became due.
@@ -88,7 +90,7 @@ pub struct Signings {
 
 impl Signings {
     /// None yet; see [`Signings::resume`].
-    pub fn new(speaker: Arc<Speaker>, feed: Feed) -> Self {
+    pub fn new(speaker: Arc<Speaker>, feed: Feed, restored: Option<BlockNumber>) -> Self {
         let shared = Shared {
             speaker,
             feed,
@@ -97,6 +99,7 @@ impl Signings {
         };
         Self {
             shared,
+            restored,
             running: BTreeMap::new(),
             lingering: Lingering::default(),
             held: Vec::new(),
@@ -123,8 +126,8 @@ impl Signings {
             let inputs: Vec<Input> =
                 database.read(|c| Ok(tables::inputs(c, &id.to_string())))??;
             let parameters = parameters(&stored)?;
-            let mut session =
-                Session::new(parameters).map_err(|source| SessionError::Signing { id, source })?;
+            let mut session = Session::new(parameters, self.restored)
+                .map_err(|source| SessionError::Signing { id, source })?;
             session.replay(self.shared.speaker.own(), &inputs);
             tracing::info!(session = %id, inputs = inputs.len(), "session resumed from its log");
             alarms.extend(session.timers());
@@ -154,7 +157,7 @@ impl Signings {
         let removed = tables::removed(out.transaction, id.set)?;
         let set = Set { validators, removed };
         let parameters = ready.parameters(&self.shared.speaker, set);
-        let session = match Session::new(parameters.clone()) {
+        let session = match Session::new(parameters.clone(), self.restored) {
             Ok(session) => session,
             Err(error) => return Ok(Some(format!("{id} cannot begin: {error}"))),
         };
@@ -238,7 +241,7 @@ impl Signings {
         let released: Vec<SigningId> = released;
         for id in released {
             let Some(stored) = tables::signing(out.transaction, id)? else { continue };
-            let session = Session::new(parameters(&stored)?)
+            let session = Session::new(parameters(&stored)?, self.restored)
                 .map_err(|source| SessionError::Signing { id, source })?;
             let inputs: Vec<Input> = tables::inputs(out.transaction, &session.text)?;
             let Some(ready) = inputs.into_iter().next() else { continue };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serai_messages::observation::Event;
 use serai_messages::signing::{Content, CoordinatorMessage, PeerMessage, SigningId, Thing};
-use serai_messages::{Body, SignatureBytes, SignedStatement, ValidatorKey};
+use serai_messages::{BlockNumber, Body, SignatureBytes, SignedStatement, ValidatorKey};
 use serai_protocol::signing::{Effect, Fault, Input, Parameters, Signing, Timer};
 
 use super::super::clock::now_ms;
@@ -57,13 +57,20 @@ pub struct Session {
 }
 
 impl Session {
-    /// A machine that has learned nothing yet.
+    /// A machine that has learned nothing yet. In a state that was restored when Serai had come to
+    /// `restored`, it opens no session of a thing of before.
     ///
     /// # Errors
     /// When nothing can be signed with these parameters.
-    pub fn new(parameters: Parameters) -> Result<Self, serai_protocol::signing::InvalidParameters> {
+    pub fn new(
+        parameters: Parameters,
+        restored: Option<BlockNumber>,
+    ) -> Result<Self, serai_protocol::signing::InvalidParameters> {
         // Its clocks are those that it tells of.
-        let (machine, _) = Signing::new(parameters.clone())?;
+        let (mut machine, _) = Signing::new(parameters.clone())?;
+        if restored.is_some_and(|restored| parameters.reference.number <= restored) {
+            machine.abstain();
+        }
         let removed = parameters.removed;
         Ok(Self {
             id: parameters.id,

@@ -1,0 +1,128 @@
+//! Going back to a backup.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use serai_bus::{Database, DatabaseError, Migration, durable_file, exchange};
+use serai_messages::{Coin, Incarnation};
+
+use super::Places;
+use super::archive::{self, Archive, BackupError, find, io_at, make_folder, verify};
+use crate::processes::core::store;
+use crate::processes::observation;
+
+/// What was restored.
+#[derive(Clone, Debug)]
+pub struct Restoration {
+    /// The backup.
+    pub archive: Archive,
+    /// The life that begins with the next start.
+    pub incarnation: Incarnation,
+    /// Where the state that was there before is now.
+    pub replaced: Option<PathBuf>,
+    /// Files of vaults, in their processors' folders of backups again.
+    pub vaults: Vec<(Coin, PathBuf)>,
+}
+
+/// Puts a backup, checked as by [`verify`], into the place of the coordinator's state. The data folder
+/// must be locked by the caller.
+///
+/// `bus_lost`: the bus is gone as well. Topics are then read from their beginning, and Serai's events
+/// are published again from block 0, for processors that have to learn them anew.
+///
+/// # Errors
+/// [`BackupError`]; the state is as it was then. A state that is there is only moved aside where
+/// `replace` says so.
+pub fn restore(
+    places: &Places,
+    migrations: &[Migration],
+    name: Option<&str>,
+    bus_lost: bool,
+    replace: bool,
+) -> Result<Restoration, BackupError> {
+    let archive = find(&places.backup_dir, &places.name, name)?;
+    if archive.manifest.name != places.name {
+        let reason = format!("it is of {}, not of {}", archive.manifest.name, places.name);
+        return Err(BackupError::Unusable { path: archive.path, reason });
+    }
+    let state = store::database_path(&places.data_dir);
+    if state.exists() && !replace {
+        return Err(BackupError::Present { path: state });
+    }
+    verify(&archive, migrations)?;
+    let now = jiff::Timestamp::now();
+    // Beside its place, so that it comes there in one step.
+    let work = tempfile::Builder::new()
+        .prefix(".restoring-")
+        .tempdir_in(&places.data_dir)
+        .map_err(io_at(&places.data_dir))?;
+    let unpacked = archive.unpack(work.path())?;
+    let incarnation = begin_anew(&unpacked, migrations, now, bus_lost)?;
+    let vaults = put_vaults_back(places, &archive)?;
+    let replaced = if state.exists() {
+        let aside = places.data_dir.join(format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ")));
+        make_folder(&aside)?;
+        for suffix in ["", "-wal", "-shm"] {
+            let from = places.data_dir.join(format!("state.sqlite{suffix}"));
+            if from.exists() {
+                let to = aside.join(format!("state.sqlite{suffix}"));
+                fs::rename(&from, &to).map_err(io_at(&from))?;
+            }
+        }
+        Some(aside)
+    } else {
+        None
+    };
+    fs::rename(&unpacked, &state)
+        .and_then(|()| durable_file::sync_folder_of(&state))
+        .map_err(io_at(&state))?;
+    Ok(Restoration { archive, incarnation, replaced, vaults })
+}
+
+/// Tells the state that another life may have followed it.
+fn begin_anew(
+    database: &std::path::Path,
+    migrations: &[Migration],
+    now: jiff::Timestamp,
+    bus_lost: bool,
+) -> Result<Incarnation, BackupError> {
+    let database = Database::open(database, migrations)?;
+    let incarnation = database.transaction(|transaction| {
+        let wrap = |source| database.error(source);
+        let incarnation = store::begin_anew(transaction, now.as_millisecond()).map_err(wrap)?;
+        if bus_lost {
+            exchange::forget_positions(transaction).map_err(wrap)?;
+            observation::tables::forget_progress(transaction).map_err(wrap)?;
+        }
+        Ok::<_, DatabaseError>(incarnation)
+    })?;
+    // All of it in the one file that is moved.
+    database.read(|connection| {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
+    })?;
+    let path = database.path().to_owned();
+    drop(database);
+    File::open(&path).and_then(|file| file.sync_all()).map_err(io_at(&path))?;
+    Ok(incarnation)
+}
+
+fn put_vaults_back(
+    places: &Places,
+    archive: &Archive,
+) -> Result<Vec<(Coin, PathBuf)>, BackupError> {
+    let mut vaults = Vec::new();
+    for coin in Coin::ALL {
+        let packed = archive.path.join(coin.name());
+        for from in archive::vault_files(&packed)? {
+            let folder = places.vaults(coin);
+            make_folder(&folder)?;
+            let to = folder.join(from.file_name().unwrap_or_default());
+            if !to.exists() {
+                let bytes = fs::read(&from).map_err(io_at(&from))?;
+                durable_file::replace(&to, &bytes).map_err(io_at(&to))?;
+            }
+            vaults.push((coin, to));
+        }
+    }
+    Ok(vaults)
+}
