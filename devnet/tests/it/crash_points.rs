@@ -83,8 +83,9 @@ async fn scenario(armed: bool) -> (End, BTreeSet<String>) {
     let report = report(&network).await;
     settled(&network, &alice).await;
     let mut end = public(&report);
-    let layout = network.layout().clone();
-    let _folder = network.halt().await;
+    drop(purse);
+    let folder = network.halt().await;
+    let layout = Layout::open(folder.path(), false, Settings::new(4, &[COIN])).unwrap();
     end.extend(own(&layout, &alice).await);
     let steps = notes(&layout, &alice).iter().flat_map(|notes| read_notes(notes)).collect();
     (end, steps)

@@ -1,7 +1,7 @@
 //! A processor whose cryptography anybody can compute, and whose rules are the real ones: a preprocess
 //! meets one signing set, or the test fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use blake2::{Blake2s256, Digest};
 use borsh::BorshSerialize;
@@ -66,6 +66,8 @@ pub struct Processor {
     pub threshold: usize,
     unused: BTreeMap<ValidatorKey, Shares>,
     made: u64,
+    /// What was made and is forgotten.
+    lost: BTreeSet<Shares>,
     /// What each used preprocess is bound to.
     used: BTreeMap<Shares, ([u8; 32], Set)>,
     signed: Option<Vec<SignatureBytes>>,
@@ -74,8 +76,8 @@ pub struct Processor {
 
 impl Processor {
     pub fn new(own: ValidatorKey, id: SigningId, content: [u8; 32], threshold: usize) -> Self {
-        let (unused, used) = (BTreeMap::new(), BTreeMap::new());
-        Self { own, id, content, threshold, unused, made: 0, used, signed: None, judged: 0 }
+        let (unused, used, lost) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { own, id, content, threshold, unused, made: 0, lost, used, signed: None, judged: 0 }
     }
 
     pub fn preprocess(&mut self, opener: ValidatorKey) -> Shares {
@@ -85,6 +87,13 @@ impl Processor {
             preprocess(own, opener, *made)
         };
         self.unused.entry(opener).or_insert_with(make).clone()
+    }
+
+    /// Its folder is gone, and its vault comes from a backup: without preprocesses.
+    pub fn lose(&mut self) {
+        let made = std::mem::take(&mut self.unused).into_values();
+        self.lost.extend(made.chain(std::mem::take(&mut self.used).into_keys()));
+        self.signed = None;
     }
 
     pub fn handle(&mut self, message: CoordinatorMessage) -> ProcessorMessage {
@@ -102,6 +111,9 @@ impl Processor {
                 self.assert_set(&preprocesses);
                 let own = preprocesses.iter().find(|(key, _)| *key == self.own);
                 let own = &own.expect("asked to sign in others' session").1;
+                if self.lost.contains(own) {
+                    return refused("the preprocess is not known");
+                }
                 if let Some(bound) = self.used.get(own) {
                     assert_eq!(bound, &(open, preprocesses.clone()), "a preprocess used twice");
                 }

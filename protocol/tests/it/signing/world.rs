@@ -41,6 +41,8 @@ pub struct Validator {
     effects: Vec<Effect>,
     pub faults: Vec<Fault>,
     pub done: Option<(u64, Vec<SignatureBytes>)>,
+    /// Opens nothing: it was restored.
+    abstains: bool,
     /// Says and hears nothing from this time on.
     pub dead_from: Option<u64>,
     /// Timers that were set before belong to a program that has ended.
@@ -55,6 +57,7 @@ enum Event {
     Processor(usize, CoordinatorMessage),
     Tick(usize),
     Restart(usize),
+    Restore(usize, bool),
 }
 
 /// Changes what a validator says to another one (from, to, message); own copies stay as they are.
@@ -97,6 +100,21 @@ fn parameters(keys: &[ValidatorKey], own: ValidatorKey, marker: u8, seed: u64) -
     }
 }
 
+impl Validator {
+    /// A machine that has learned what is in the log, and its effects.
+    fn replayed(&self) -> (Signing, Vec<Effect>) {
+        let (mut machine, mut effects) = Signing::new(self.parameters.clone()).unwrap();
+        if self.abstains {
+            machine.abstain();
+        }
+        for input in &self.log {
+            let bytes = serai_messages::encode(input);
+            effects.extend(machine.handle(&serai_messages::decode(&bytes).unwrap()));
+        }
+        (machine, effects)
+    }
+}
+
 impl World {
     /// Everybody is honest. Validator `i` is the `i`-th of the draw.
     pub fn new(count: usize, seed: u64) -> Self {
@@ -124,6 +142,7 @@ impl World {
                 effects: Vec::new(),
                 faults: Vec::new(),
                 done: None,
+                abstains: false,
                 dead_from: None,
                 life: 0,
                 conversation: [0; 2],
@@ -210,6 +229,12 @@ impl World {
 
     pub fn restart_at(&mut self, index: usize, at: u64) {
         self.push(at, Event::Restart(index));
+    }
+
+    /// The program's state is lost at this time and comes from a backup, which is some inputs older;
+    /// where `folder`, its processor's folder as well.
+    pub fn restore_at(&mut self, index: usize, at: u64, folder: bool) {
+        self.push(at, Event::Restore(index, folder));
     }
 
     fn start(&mut self) {
@@ -311,13 +336,45 @@ impl World {
         }
     }
 
+    fn restore(&mut self, index: usize, folder: bool) {
+        let kept = self.below(self.validators[index].log.len() as u64 + 1) as usize;
+        let validator = &mut self.validators[index];
+        validator.log.truncate(kept);
+        validator.abstains = true;
+        validator.faults.clear();
+        validator.done = None;
+        validator.life += 1;
+        let (machine, effects) = validator.replayed();
+        validator.machine = machine;
+        validator.effects = effects;
+        for effect in validator.effects.clone() {
+            match effect {
+                Effect::Fault(fault) => validator.faults.push(fault),
+                Effect::Done { signatures } => validator.done = Some((self.now, signatures)),
+                _ => (),
+            }
+        }
+        if folder {
+            validator.processor.lose();
+        }
+        // The ledger finds it due, whatever the state knows.
+        let opener = validator.machine.summary().order[0];
+        let ready = ProcessorMessage::Ready {
+            id: ID,
+            reference: validator.parameters.reference,
+            content: validator.parameters.content.clone(),
+            preprocess: validator.processor.preprocess(opener),
+        };
+        for (delay_ms, timer) in validator.machine.timers() {
+            self.set_timer(index, delay_ms, timer);
+        }
+        self.push(self.now + 20, Event::Input(index, Input::Processor(ready)));
+    }
+
     /// The program ends and starts again with what it stored.
     fn restart(&mut self, index: usize) {
         let validator = &mut self.validators[index];
-        let (mut machine, _) = Signing::new(validator.parameters.clone()).unwrap();
-        for input in &validator.log {
-            machine.handle(input);
-        }
+        let (machine, _) = validator.replayed();
         assert_eq!(format!("{machine:?}"), format!("{:?}", validator.machine));
         validator.machine = machine;
         validator.life += 1;
@@ -347,7 +404,8 @@ impl World {
             | Event::Timer(index, ..)
             | Event::Processor(index, _)
             | Event::Tick(index)
-            | Event::Restart(index)) = event;
+            | Event::Restart(index)
+            | Event::Restore(index, _)) = event;
             if self.is_dead(index) {
                 continue;
             }
@@ -377,6 +435,7 @@ impl World {
                         self.push(self.now + 50, Event::Tick(index));
                     }
                 }
+                Event::Restore(_, folder) => self.restore(index, folder),
                 Event::Restart(_) => {
                     if !self.puppets.contains_key(&index) {
                         self.restart(index);
@@ -427,11 +486,7 @@ impl World {
 
     fn assert_replays(&self, index: usize) {
         let validator = &self.validators[index];
-        let (mut machine, mut effects) = Signing::new(validator.parameters.clone()).unwrap();
-        for input in &validator.log {
-            let bytes = serai_messages::encode(input);
-            effects.extend(machine.handle(&serai_messages::decode(&bytes).unwrap()));
-        }
+        let (machine, effects) = validator.replayed();
         assert_eq!(format!("{machine:?}"), format!("{:?}", validator.machine));
         assert_eq!(effects, validator.effects);
     }
@@ -449,6 +504,11 @@ impl World {
             let named = self.named(by, accused);
             assert!(named.contains(&kind), "{by} names {accused} for {named:?}, not for {kind}");
         }
+    }
+
+    /// Whether it was restored.
+    pub fn abstains(&self, index: usize) -> bool {
+        self.validators[index].abstains
     }
 
     pub fn effects(&self, index: usize) -> &[Effect] {

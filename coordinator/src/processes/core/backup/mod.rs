@@ -27,6 +27,9 @@ mod content;
 mod manifest;
 mod restore;
 mod schedule;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests;
 mod thinning;
 
 pub use archive::{Archive, BackupError, create, find, list, verify};
