@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::crash_point;
 
@@ -57,6 +57,9 @@ pub struct Migration {
 /// Prepared statements that a connection keeps: more than any program has.
 const STATEMENTS: usize = 256;
 
+/// Time that another connection may hold the file.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// A shared handle. Calls block for as long as a commit takes (an fsync), so they belong on a
 /// process' own thread; the lock is never held across an await.
 #[derive(Clone, Debug)]
@@ -75,7 +78,7 @@ impl Database {
         crash_point::arm(path.parent());
         let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
         let connection = Connection::open(path).map_err(error)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
+        connection.busy_timeout(BUSY).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection
             .execute_batch(
@@ -84,11 +87,40 @@ impl Database {
                      component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;",
             )
             .map_err(error)?;
+        // All of them before the first changes anything.
+        for migration in migrations {
+            version(path, &connection, migration)?;
+        }
         let database = Self { path: path.to_owned(), connection: Arc::new(Mutex::new(connection)) };
         for migration in migrations {
             database.migrate(migration)?;
         }
         Ok(database)
+    }
+
+    /// Whether the database at `path` was written by an older program: [`Database::open`] would change
+    /// its tables. Not so of one that is empty or not there.
+    ///
+    /// # Errors
+    /// As those of [`Database::open`].
+    pub fn is_outdated(path: &Path, migrations: &[Migration]) -> Result<bool, DatabaseError> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
+        connection.busy_timeout(BUSY).map_err(error)?;
+        if !connection.table_exists(None, "schema_versions").map_err(error)? {
+            return Ok(false);
+        }
+        let (mut any, mut older) = (false, false);
+        for migration in migrations {
+            let found = version(path, &connection, migration)?;
+            any |= found > 0;
+            older |= found < migration.steps.len() as u32;
+        }
+        Ok(any && older)
     }
 
     /// The file.
@@ -172,21 +204,7 @@ impl Database {
         let known = migration.steps.len() as u32;
         self.transaction(|transaction| {
             let wrap = |source| self.error(source);
-            let found: u32 = transaction
-                .query_row(
-                    "SELECT coalesce(max(version), 0) FROM schema_versions WHERE component = ?1",
-                    [migration.component],
-                    |row| row.get(0),
-                )
-                .map_err(wrap)?;
-            if found > known {
-                return Err(DatabaseError::Newer {
-                    path: self.path.clone(),
-                    component: migration.component,
-                    found,
-                    known,
-                });
-            }
+            let found = version(&self.path, transaction, migration)?;
             for step in migration.steps.iter().skip(found as usize) {
                 transaction.execute_batch(step).map_err(wrap)?;
             }
@@ -205,4 +223,25 @@ impl Database {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Version of a component's tables; 0 where there are none.
+fn version(
+    path: &Path,
+    connection: &Connection,
+    migration: &Migration,
+) -> Result<u32, DatabaseError> {
+    let known = migration.steps.len() as u32;
+    let found: u32 = connection
+        .query_row(
+            "SELECT coalesce(max(version), 0) FROM schema_versions WHERE component = ?1",
+            [migration.component],
+            |row| row.get(0),
+        )
+        .map_err(|source| DatabaseError::Sqlite { path: path.to_owned(), source })?;
+    if found > known {
+        let (path, component) = (path.to_owned(), migration.component);
+        return Err(DatabaseError::Newer { path, component, found, known });
+    }
+    Ok(found)
 }

@@ -20,6 +20,16 @@ const MIGRATION: Migration = Migration {
         CREATE TABLE coordinator (key BLOB NOT NULL) STRICT;"],
 };
 
+/// All tables of a processor's database.
+pub const MIGRATIONS: [Migration; 6] = [
+    exchange::MIGRATION,
+    MIGRATION,
+    keystore::MIGRATION,
+    keygen::MIGRATION,
+    signing::MIGRATION,
+    ledger::MIGRATION,
+];
+
 /// What the keystore key is checked with at each start.
 const CHECK_LABEL: &str = "keystore-check";
 
@@ -75,15 +85,7 @@ pub fn open(
     coin: Coin,
     cipher: &Cipher,
 ) -> Result<(Database, Incarnation), StateError> {
-    let migrations = [
-        exchange::MIGRATION,
-        MIGRATION,
-        keystore::MIGRATION,
-        keygen::MIGRATION,
-        signing::MIGRATION,
-        ledger::MIGRATION,
-    ];
-    let database = Database::open(&database_path(folder), &migrations)?;
+    let database = Database::open(&database_path(folder), &MIGRATIONS)?;
     // Deleted nonces leave no copy in the file's free pages.
     database.read(|connection| connection.pragma_update(None, "secure_delete", true))?;
     let damaged = |source| StateError::KeystoreKey { folder: folder.to_owned(), source };

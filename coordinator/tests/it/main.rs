@@ -11,3 +11,4 @@ mod lifecycle;
 mod network;
 mod observation;
 mod program;
+mod schemas;

@@ -1,15 +1,16 @@
-//! A validator's folder is gone, with its part of the bus. It comes back from its newest backup by the
-//! commands of docs/operating.md, and the next payment cannot be signed without it.
+//! A validator's folder is gone. It comes back from its newest backup by the commands of
+//! docs/operating.md, and the next payment cannot be signed without it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use serai_devnet::cluster::{Cluster, Program, Settings};
+use serai_devnet::payee::Payee;
 use serai_messages::{Coin, Name};
 use serde_json::Value;
 
-use crate::purse::Purse;
+use crate::purse::{Purse, history};
 use crate::setup::{Network, binaries, find, keys, name, set};
 
 const COIN: Coin = Coin::Btc;
@@ -17,6 +18,23 @@ const PART: u64 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_destroyed_validator_signs_again() {
+    destroyed_and_restored(Bus::Lost).await;
+}
+
+/// What was said on the bus after the backup is read again, and nothing is done twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destroyed_validator_whose_bus_lives_signs_again() {
+    destroyed_and_restored(Bus::Kept).await;
+}
+
+/// What became of the validator's part of the bus.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bus {
+    Lost,
+    Kept,
+}
+
+async fn destroyed_and_restored(bus: Bus) {
     let network = Network::start(Settings::new(4, &[COIN])).await;
     keys(&network, set(COIN, 0)).await;
     let (alice, dave) = (name("alice"), Program::Coordinator(name("dave")));
@@ -24,23 +42,30 @@ async fn a_destroyed_validator_signs_again() {
     purse.deposit(COIN, 4 * PART).await;
     purse.minted(COIN, 3 * PART).await;
     let backup = backed_up(&network, &alice).await;
-    let to = purse.burn(COIN, PART).await;
-    purse.paid(COIN, &to).await;
+    let first = purse.burn(COIN, PART).await;
+    purse.paid(COIN, &first).await;
 
     let kept = tempfile::tempdir().unwrap();
     let own = Program::Coordinator(alice.clone());
     network.hold(&own).await;
     destroy(&network, &alice, kept.path()).await;
+    if bus == Bus::Kept {
+        copy(&kept.path().join("bus"), &network.layout().validator(&alice));
+    }
     network.hold(&dave).await;
 
     let begun = Instant::now();
     put_keys_back(&network, &alice, kept.path());
-    let restored = network.ask(&alice, &["backup", "restore", "--bus-lost"]).await.unwrap();
+    let command: &[&str] = match bus {
+        Bus::Lost => &["backup", "restore", "--bus-lost"],
+        Bus::Kept => &["backup", "restore"],
+    };
+    let restored = network.ask(&alice, command).await.unwrap();
     assert_eq!(restored["backup"]["name"], backup["name"]);
     restore_vaults(&network, &alice, &restored);
     network.release(&own).await;
-    let to = purse.burn(COIN, PART).await;
-    purse.paid(COIN, &to).await;
+    let second = purse.burn(COIN, PART).await;
+    purse.paid(COIN, &second).await;
     println!(
         "paid with the restored validator's share {:?} after its restore began",
         begun.elapsed()
@@ -52,6 +77,9 @@ async fn a_destroyed_validator_signs_again() {
     signed_by(&network, &alice).await;
     network.release(&dave).await;
     nobody_accused(&network).await;
+    let third = purse.burn(COIN, PART / 2).await;
+    purse.paid(COIN, &third).await;
+    paid_once(&network, &[first, second, third]).await;
     network.stop().await;
 }
 
@@ -84,6 +112,14 @@ async fn destroy(network: &Cluster, name: &Name, kept: &Path) {
     for key in ["processor.key", "keystore.key"] {
         std::fs::copy(processor.join(key), kept.join("processor").join(key)).unwrap();
     }
+    std::fs::create_dir(kept.join("bus")).unwrap();
+    let bus = layout.bus(name);
+    for suffix in ["", "-wal", "-shm"] {
+        let file = format!("{}{suffix}", bus.file_name().unwrap().to_str().unwrap());
+        if bus.with_file_name(&file).exists() {
+            std::fs::copy(bus.with_file_name(&file), kept.join("bus").join(&file)).unwrap();
+        }
+    }
     std::fs::remove_dir_all(layout.validator(name)).unwrap();
 }
 
@@ -113,6 +149,14 @@ async fn signed_by(network: &Cluster, name: &Name) {
     let used = signings["used_preprocesses"].as_array().unwrap();
     let payment = |one: &&Value| one.to_string().contains("/payment/");
     assert!(used.iter().filter(payment).count() >= 1, "{signings}");
+}
+
+/// Each payee has been paid once.
+async fn paid_once(network: &Cluster, payees: &[Payee]) {
+    let history = history(network, COIN).await;
+    for to in payees {
+        assert_eq!(history.paying(&to.text).count(), 1, "transactions to {}", to.text);
+    }
 }
 
 async fn nobody_accused(network: &Cluster) {

@@ -47,6 +47,7 @@ const RULES: [Rule; 15] = [
         call: "Connection::open_with_flags(",
         files: &[
             // Read only.
+            "bus/src/database.rs",
             "bus/src/snapshot.rs",
             "processor/src/vaults.rs",
         ],

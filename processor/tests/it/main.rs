@@ -15,5 +15,6 @@ mod nonce;
 mod party;
 mod program;
 mod restart;
+mod schemas;
 mod signing;
 mod verifiers;

@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
-use serai_bus::{Database, DatabaseError, Migration, exchange};
+use serai_bus::{Database, DatabaseError, Migration, exchange, snapshot};
 use serai_messages::{BlockNumber, Incarnation};
 
 /// The tables of core.
@@ -111,7 +111,20 @@ pub fn open(data_dir: &Path, others: &[Migration]) -> Result<Database, DatabaseE
     // SQLite gives the files beside it the database's own mode. Where this fails, opening does too,
     // and says why.
     let _ = File::options().create(true).append(true).mode(0o600).open(&path);
-    Database::open(&path, &migrations(others))
+    let migrations = migrations(others);
+    if Database::is_outdated(&path, &migrations)? {
+        keep_before_upgrade(&path)?;
+    }
+    Database::open(&path, &migrations)
+}
+
+/// Tables are brought up to date forward only: what was there before is kept beside.
+fn keep_before_upgrade(path: &Path) -> Result<(), DatabaseError> {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let kept = path.with_file_name(format!("before-upgrade-{now}.sqlite"));
+    snapshot(path, &kept, |_| Ok(()))?;
+    tracing::warn!(kept = %kept.display(), "an older version wrote this state; it is kept beside");
+    Ok(())
 }
 
 /// The tables of the bus' bookkeeping, of core, and those given.
