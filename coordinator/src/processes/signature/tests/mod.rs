@@ -2,5 +2,6 @@
 
 mod intake;
 mod relay;
+mod restored;
 mod signing;
 mod world;
