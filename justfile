@@ -25,3 +25,11 @@ devnet *options:
 # Everything, as it is decided.
 ci:
     .ci/run
+
+# One validator's programs killed at every step that lasts; the end compared with an undisturbed run.
+crash-points:
+    cargo test --package serai-devnet --test it -- the_end_is_the_same --nocapture
+
+# A validator's folder removed, and restored from its newest backup.
+restored:
+    cargo test --package serai-devnet --test it -- restored --nocapture

@@ -69,6 +69,14 @@ pub enum EndpointError {
         /// The cursor.
         cursor: BlockNumber,
     },
+    /// The node answers, and finalizes nothing.
+    #[error("the node has finalized no block after {head} for {since:?}; is it in sync?")]
+    Stalled {
+        /// Its finalized head.
+        head: BlockNumber,
+        /// For how long.
+        since: Duration,
+    },
     /// The node has no block of a number up to its finalized head.
     #[error("the node has no block {number}, though it says that it is finalized")]
     NoBlock {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::stream::TryChunksError;
 use futures::{StreamExt, TryStreamExt};
-use serai_bus::{Database, DatabaseError, Waker};
+use serai_bus::{Database, DatabaseError, Waker, exchange};
 use serai_messages::observation::{Event, SeraiBlock};
 use serai_messages::{BlockHash, BlockNumber};
 use tokio::sync::{Notify, watch};
@@ -23,6 +24,9 @@ const FETCHED_AT_ONCE: usize = 16;
 
 /// Most blocks in one commit: bounds the memory of a catch-up, and one transaction's time.
 const COMMITTED_AT_ONCE: usize = 64;
+
+/// Time between two looks whether the bus has taken records.
+const ROOM_LOOK: Duration = Duration::from_millis(100);
 
 /// Why a session with an endpoint ended.
 #[derive(Debug, thiserror::Error)]
@@ -110,12 +114,17 @@ impl Follower {
         });
         self.connection.send_replace(Some(connection.clone()));
         self.make_up(&connection, cursor).await?;
+        let mut newest = None;
+        let mut moved = Instant::now();
         loop {
             let head = connection.head().await?;
+            if newest < Some(head.number) {
+                (newest, moved) = (Some(head.number), Instant::now());
+            }
             self.live.send_modify(|live| live.head = Some(head.number));
             self.catch_up(&connection, &mut cursor, head.number).await?;
             self.live.send_modify(|live| live.faults.clear());
-            self.report(State::Ok);
+            self.report(self.pace(head.number, moved.elapsed())?);
             // The subscription skips blocks after any hiccup, so it only says when to look; and a
             // subscription that went silent must not stop the clock.
             loop {
@@ -132,6 +141,18 @@ impl Follower {
                     }
                 }
             }
+        }
+    }
+
+    /// A node that answers and finalizes nothing is left where there is another one.
+    fn pace(&self, head: BlockNumber, since: Duration) -> Result<State, EndpointError> {
+        if since < self.settings.stall {
+            return Ok(State::Ok);
+        }
+        let stalled = EndpointError::Stalled { head, since: Duration::from_secs(since.as_secs()) };
+        match self.settings.endpoints.len() {
+            0 | 1 => Ok(State::Waiting(stalled.to_string())),
+            _ => Err(stalled),
         }
     }
 
@@ -202,6 +223,7 @@ impl Follower {
                 Err(TryChunksError(blocks, fault)) => (blocks, Some(fault)),
             };
             let (blocks, fault) = follow_on(connection.genesis(), *cursor, blocks, fault);
+            self.room().await?;
             if let Some(last) = self.commit(&blocks)? {
                 *cursor = Some(last);
             }
@@ -210,6 +232,32 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// Waits while more records than [`Settings::room`] wait for the topic: whatever the chain does, the
+    /// outbox grows no further while the bus is away or slow.
+    async fn room(&self) -> Result<(), DatabaseError> {
+        const FACT: &str = "records for the bus";
+        let Settings { room, board, .. } = self.settings.as_ref();
+        let mut waited = false;
+        loop {
+            let waiting = self.database.read(|c| exchange::waiting(c, &self.topic))?;
+            if waiting < *room {
+                if waited {
+                    board.withdraw("observation", FACT);
+                }
+                return Ok(());
+            }
+            if !waited {
+                let topic = &self.topic;
+                let what = format!(
+                    "{waiting} records wait for {topic}; the chain is read on once the bus takes them"
+                );
+                board.report("observation", FACT, State::Waiting(what));
+                waited = true;
+            }
+            tokio::time::sleep(ROOM_LOOK).await;
+        }
     }
 
     /// Stores the blocks' events and the cursor in one transaction, and then lets others know.

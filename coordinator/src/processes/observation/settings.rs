@@ -29,6 +29,11 @@ pub struct Settings {
     /// Time without a block from the node's subscription after which the finalized head is asked
     /// for.
     pub silence: Duration,
+    /// Time without a new finalized block after which another endpoint is tried, where there is one; and
+    /// where there is none, after which the node is said to stand still.
+    pub stall: Duration,
+    /// Most records that wait for the topic; while there are more the chain is not read further.
+    pub room: u64,
     /// Longest wait for an answer of the node.
     pub request_timeout: Duration,
     /// Pause after all endpoints have failed once; doubles with each further round.
@@ -59,6 +64,8 @@ impl Settings {
             on_shortfall: ShortfallAction::Report,
             board: Board::default(),
             silence: Duration::from_secs(12),
+            stall: Duration::from_secs(120),
+            room: 4_096,
             request_timeout: Duration::from_secs(20),
             backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(5),

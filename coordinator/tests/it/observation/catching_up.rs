@@ -1,6 +1,7 @@
 //! Every block once, whatever happened meanwhile.
 
-use serai_coordinator::processes::observation::{Profile, Settings};
+use serai_bus::exchange;
+use serai_coordinator::processes::observation::{Profile, Settings, Status};
 use serai_devchain::Finality;
 use serai_devchain::runtime::Runtime;
 use serai_devchain::runtime::types::NetworkId;
@@ -11,7 +12,7 @@ use serai_messages::{Coin, Incarnation, Session, ValidatorSet};
 use serai_sr25519::Signer;
 
 use super::proxy::Proxy;
-use super::world::{World, address};
+use super::world::{DEADLINE, TOPIC, World, address};
 
 /// Blocks counted by an event that each of them has: that of its timestamp.
 const EACH_BLOCK: &str = "System.ExtrinsicSuccess";
@@ -39,6 +40,65 @@ async fn a_stop_leaves_neither_gap_nor_repeat() {
     let announced = world.announced().await;
     assert!(announced.is_sorted_by(|a, b| a < b), "{announced:?}");
     assert!(announced.ends_with(&[45, 46, 47, 48]), "{announced:?}");
+    let new_sets = events.iter().filter(|event| matches!(event, Event::NewSet { .. })).count();
+    assert_eq!(new_sets, 3, "{events:#?}");
+    process.stop().await;
+}
+
+/// The coordinator was down for long: each block is read once, and neither the topic nor its readers get
+/// a record for each. `BLOCKS=10000 cargo test -p serai-coordinator --test it -- flood`
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_absence_is_made_up_for_without_a_flood() {
+    let blocks = std::env::var("BLOCKS").map_or(640, |blocks| blocks.parse().unwrap());
+    let world = World::new().await;
+    let server = world.serve().await;
+    world.author(1);
+    let process = world.observe(&[server.url()]);
+    process.until_block(1).await;
+    process.stop().await;
+    world.author(blocks);
+    let process = world.observe(&[server.url()]);
+    let reached = |status: &Status| status.cursor.is_some_and(|c| c.number.0 == blocks + 1);
+    let status = process.until_for(20 * DEADLINE, "at the head", reached).await;
+    assert_eq!(status.events.get(EACH_BLOCK), Some(&blocks));
+    let last = |events: &[Event]| matches!(events.last(), Some(Event::SeraiFinalized { block }) if block.number.0 == blocks + 1);
+    let events = world.until("the head", last).await;
+    // One for each commit, and those of block 0.
+    let most = 20 + blocks / 32;
+    assert!((events.len() as u64) < most, "{} records of {blocks} empty blocks", events.len());
+    process.stop().await;
+}
+
+/// The bus is away: what waits for it does not grow with the chain, and comes when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_is_not_read_on_while_the_bus_takes_nothing() {
+    const ROOM: u64 = 8;
+    let mut world = World::new().await;
+    let server = world.serve().await;
+    let settings = |world: &World| {
+        let mut settings = world.settings(&[server.url()], Profile::Development);
+        settings.room = ROOM;
+        settings
+    };
+    world.bus_away = true;
+    let process = world.run(settings(&world));
+    let waits = || world.board.to_json().to_string().contains("records wait for alice-serai");
+    // Each block is read by itself, and has a record.
+    for number in 1..=3 * ROOM {
+        world.author(1);
+        let look = |status: &Status| status.cursor.is_some_and(|c| c.number.0 >= number) || waits();
+        process.until("a block read, or held back", look).await;
+    }
+    let waiting = world.database.read(|c| exchange::waiting(c, TOPIC)).unwrap();
+    let most = ROOM + 8;
+    assert!((ROOM..most).contains(&waiting), "{waiting} records wait");
+    process.stop().await;
+
+    world.bus_away = false;
+    let process = world.run(settings(&world));
+    process.until_block(3 * ROOM).await;
+    let last = |events: &[Event]| matches!(events.last(), Some(Event::SeraiFinalized { block }) if block.number.0 == 3 * ROOM);
+    let events = world.until("the newest block", last).await;
     let new_sets = events.iter().filter(|event| matches!(event, Event::NewSet { .. })).count();
     assert_eq!(new_sets, 3, "{events:#?}");
     process.stop().await;

@@ -1,6 +1,9 @@
 //! Which node is believed.
 
-use serai_coordinator::processes::observation::{Error, Status};
+use std::time::Duration;
+
+use serai_coordinator::processes::core::status::Board;
+use serai_coordinator::processes::observation::{Error, Profile, Status};
 use serai_devchain::{Finality, RpcServer};
 use serai_messages::observation::Event;
 use serai_sr25519::Signer;
@@ -32,6 +35,36 @@ async fn a_dead_endpoint_is_left_for_the_next() {
     // Known from before, without a node.
     let genesis = process.mailbox.genesis().await.unwrap();
     assert_eq!(genesis.0, world.chain.genesis_hash().0);
+    process.stop().await;
+}
+
+/// A node that answers and finalizes nothing, though the chain goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_endpoint_is_left_for_the_next() {
+    let mut world = World::new().await;
+    let server = world.serve().await;
+    world.author(5);
+    let folder = tempfile::tempdir().unwrap();
+    let stalled = chain(folder.path(), &world.signers, Finality::Lag(0));
+    let stalled = RpcServer::start(stalled, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let settings = |world: &World, endpoints: &[String]| {
+        let mut settings = world.settings(endpoints, Profile::Development);
+        settings.silence = Duration::from_millis(20);
+        settings.stall = Duration::from_millis(100);
+        settings
+    };
+    let process = world.run(settings(&world, &[stalled.url(), server.url()]));
+    // Only the other one has it.
+    process.until_block(5).await;
+    process.stop().await;
+
+    // Where there is no other one it is waited for, and the operator is told.
+    world.board = Board::default();
+    let process = world.run(settings(&world, &[server.url()]));
+    let told = || world.board.to_json().to_string().contains("has finalized no block after 5");
+    process.until("told of a node that stands still", |_| told()).await;
+    world.author(1);
+    process.until_block(6).await;
     process.stop().await;
 }
 

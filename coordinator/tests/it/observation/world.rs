@@ -35,6 +35,8 @@ pub struct World {
     /// Where the process says how it stands.
     pub board: Board,
     pub on_shortfall: ShortfallAction,
+    /// On: nothing that is stored for the topic comes there.
+    pub bus_away: bool,
     _folder: tempfile::TempDir,
 }
 
@@ -54,7 +56,18 @@ impl World {
         let database = Database::open(&folder.path().join("state.sqlite"), &migrations).unwrap();
         let chains = Coin::ALL.to_vec();
         let (board, on_shortfall) = (Board::default(), ShortfallAction::Report);
-        Self { chain, bus, database, signers, chains, board, on_shortfall, _folder: folder }
+        let bus_away = false;
+        Self {
+            chain,
+            bus,
+            database,
+            signers,
+            chains,
+            board,
+            on_shortfall,
+            bus_away,
+            _folder: folder,
+        }
     }
 
     /// Serves the chain on a port of the system's choice.
@@ -68,6 +81,10 @@ impl World {
     }
 
     pub fn observe_as(&self, endpoints: &[String], profile: Profile) -> Running {
+        self.run(self.settings(endpoints, profile))
+    }
+
+    pub fn settings(&self, endpoints: &[String], profile: Profile) -> Settings {
         let chains = self.chains.clone();
         let mut settings = Settings::new(endpoints.to_vec(), profile, chains, Incarnation(1));
         settings.silence = Duration::from_secs(600);
@@ -76,7 +93,7 @@ impl World {
         settings.submission_backoff_max = settings.backoff_max;
         settings.board = self.board.clone();
         settings.on_shortfall = self.on_shortfall;
-        self.run(settings)
+        settings
     }
 
     pub fn run(&self, settings: Settings) -> Running {
@@ -94,6 +111,9 @@ impl World {
         let shutdown = CancellationToken::new();
         let process = tokio::spawn(actor.run(shutdown.clone()));
         let publisher = tokio::spawn(async move { publisher.run().await.unwrap() });
+        if self.bus_away {
+            publisher.abort();
+        }
         Running { mailbox, waker, shutdown, process, publisher }
     }
 
@@ -211,7 +231,17 @@ pub struct Running {
 impl Running {
     /// Waits until the status satisfies `condition`.
     pub async fn until(&self, what: &str, condition: impl Fn(&Status) -> bool) -> Status {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
+        self.until_for(DEADLINE, what, condition).await
+    }
+
+    /// Likewise, for longer.
+    pub async fn until_for(
+        &self,
+        deadline: Duration,
+        what: &str,
+        condition: impl Fn(&Status) -> bool,
+    ) -> Status {
+        let deadline = tokio::time::Instant::now() + deadline;
         loop {
             let status = self.mailbox.status().await.unwrap();
             if condition(&status) {
