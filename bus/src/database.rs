@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::crash_point;
 
@@ -18,6 +18,26 @@ pub enum DatabaseError {
         path: PathBuf,
         /// SQLite's error.
         source: rusqlite::Error,
+    },
+    /// There is no room for what is to be stored.
+    #[error(
+        "the disk of database {path} is full: nothing of the last step was stored and nothing before \
+         it is lost; free some space and start again"
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program holds the file.
+    #[error(
+        "database {path} was locked by another program for {waited:?}; close whatever else has it open \
+         (a shell, a copy under way) and start again"
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: std::time::Duration,
     },
     /// The file was written by a newer program.
     #[error(
@@ -42,6 +62,20 @@ pub enum DatabaseError {
         /// Why it is malformed.
         reason: String,
     },
+}
+
+impl DatabaseError {
+    /// SQLite's error about the file `path`.
+    pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Locked { path, waited: BUSY }
+            }
+            _ => Self::Sqlite { path, source },
+        }
+    }
 }
 
 /// The tables of one component, as steps forward: step `i` (from 1) takes the component from
@@ -76,7 +110,7 @@ impl Database {
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, DatabaseError> {
         #[cfg(feature = "faults")]
         crash_point::arm(path.parent());
-        let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+        let error = |source| DatabaseError::of(path, source);
         let connection = Connection::open(path).map_err(error)?;
         connection.busy_timeout(BUSY).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -107,7 +141,7 @@ impl Database {
         if !path.exists() {
             return Ok(false);
         }
-        let error = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+        let error = |source| DatabaseError::of(path, source);
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
         connection.busy_timeout(BUSY).map_err(error)?;
@@ -197,7 +231,7 @@ impl Database {
 
     /// Gives SQLite's error this database's name.
     pub fn error(&self, source: rusqlite::Error) -> DatabaseError {
-        DatabaseError::Sqlite { path: self.path.clone(), source }
+        DatabaseError::of(&self.path, source)
     }
 
     fn migrate(&self, migration: &Migration) -> Result<(), DatabaseError> {
@@ -238,10 +272,93 @@ fn version(
             [migration.component],
             |row| row.get(0),
         )
-        .map_err(|source| DatabaseError::Sqlite { path: path.to_owned(), source })?;
+        .map_err(|source| DatabaseError::of(path, source))?;
     if found > known {
         let (path, component) = (path.to_owned(), migration.component);
         return Err(DatabaseError::Newer { path, component, found, known });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use super::*;
+
+    const TABLES: Migration =
+        Migration { component: "test", steps: &["CREATE TABLE rows (body BLOB NOT NULL) STRICT;"] };
+
+    fn insert(database: &Database, bytes: usize) -> Result<(), DatabaseError> {
+        database.transaction(|transaction| {
+            for _ in 0..2 {
+                transaction
+                    .execute("INSERT INTO rows VALUES (zeroblob(?1))", [bytes])
+                    .map_err(|source| database.error(source))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn rows(database: &Database) -> i64 {
+        let count = |c: &Connection| c.query_row("SELECT count(*) FROM rows", (), |row| row.get(0));
+        database.read(count).unwrap()
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_and_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("state.sqlite"), &[TABLES]).unwrap();
+        insert(&database, 10).unwrap();
+        // SQLite's own limit fails as a disk does.
+        let limit = |pages: u32| {
+            let set = |c: &Connection| {
+                c.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))
+            };
+            database.read(set).unwrap();
+        };
+        limit(8);
+        let error = insert(&database, 100_000).unwrap_err();
+        assert!(matches!(error, DatabaseError::Full { .. }), "{error}");
+        assert!(error.to_string().contains("free some space"), "{error}");
+        assert_eq!(rows(&database), 2);
+        limit(1_000_000);
+        insert(&database, 100_000).unwrap();
+        assert_eq!(rows(&database), 4);
+    }
+
+    #[test]
+    fn a_file_that_another_program_holds_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        let database = Database::open(&path, &[TABLES]).unwrap();
+        let wait = |c: &Connection| c.busy_timeout(std::time::Duration::from_millis(10));
+        database.read(wait).unwrap();
+        let mut other = Connection::open(&path).unwrap();
+        let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        let error = insert(&database, 10).unwrap_err();
+        assert!(matches!(error, DatabaseError::Locked { .. }), "{error}");
+        assert!(error.to_string().contains("locked by another program"), "{error}");
+        held.rollback().unwrap();
+        insert(&database, 10).unwrap();
+        assert_eq!(rows(&database), 2);
+    }
+
+    /// A refusal changes nothing, not even the tables of the components before it.
+    #[test]
+    fn a_newer_component_is_refused_before_others_are_brought_up_to_date() {
+        const LATER: Migration = Migration {
+            component: "later",
+            steps: &["CREATE TABLE a (x INTEGER) STRICT;", "CREATE TABLE b (x INTEGER) STRICT;"],
+        };
+        const NEW: Migration =
+            Migration { component: "new", steps: &["CREATE TABLE c (x INTEGER) STRICT;"] };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        drop(Database::open(&path, &[LATER]).unwrap());
+        let older = Migration { steps: &LATER.steps[..1], ..LATER };
+        let error = Database::open(&path, &[NEW, older]).unwrap_err();
+        assert!(matches!(error, DatabaseError::Newer { component: "later", .. }), "{error}");
+        let connection = Connection::open(&path).unwrap();
+        assert!(!connection.table_exists(None, "c").unwrap());
+    }
 }

@@ -20,14 +20,14 @@ pub fn snapshot<T>(
     to: &Path,
     look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, DatabaseError> {
-    let error = |source| DatabaseError::Sqlite { path: from.to_owned(), source };
+    let error = |source| DatabaseError::of(from, source);
     let mut source =
         Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
     source.busy_timeout(BUSY).map_err(error)?;
     let instant = source.transaction_with_behavior(TransactionBehavior::Deferred).map_err(error)?;
     // The first read fixes the instant.
     let seen = look(&instant).map_err(error)?;
-    let failed = |source| DatabaseError::Sqlite { path: to.to_owned(), source };
+    let failed = |source| DatabaseError::of(to, source);
     let mut copy = Connection::open(to).map_err(failed)?;
     Backup::new(&instant, &mut copy)
         .and_then(|backup| backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None))
