@@ -77,6 +77,9 @@ pub async fn run(
 ) -> Result<(), Error> {
     // Held until everything has stopped: one coordinator per data folder.
     let lock = store::lock(&config.general.data_dir)?;
+    if store::is_restoring(&config.general.data_dir) {
+        return Err(StoreError::HalfRestored { data_dir: config.general.data_dir }.into());
+    }
     let mut scope = Scope::default();
     let asked_at_prompt = CancellationToken::new();
     let running = async {

@@ -145,3 +145,36 @@ fn keys_that_it_makes_are_shown_by_their_public_halves() {
         assert!(!text(&output.stdout).contains(secret.trim()), "a secret is shown");
     }
 }
+
+#[test]
+fn nothing_is_started_from_half_a_restore() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    std::fs::create_dir(&data_dir).unwrap();
+    std::fs::write(data_dir.join("restoring"), "").unwrap();
+    let backups = folder.path().join("backups");
+    let environment = [
+        ("GENERAL__DATA_DIR", data_dir.to_str().unwrap()),
+        ("GENERAL__BACKUP_DIR", backups.to_str().unwrap()),
+    ];
+    let line = format!("--config_dir {} --mode development --name alice", reference().display());
+    let refused = program(&line, &environment);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said = text(&refused.stderr);
+    assert!(said.contains("run `backup restore` again"), "{said}");
+
+    // Nor is anything made up where there is no backup.
+    let listed = program(&format!("{line} backup list --json"), &environment);
+    assert_eq!(json(&listed), serde_json::json!([]));
+    for (verb, sentence) in [
+        ("create", "holds no state of a coordinator"),
+        ("verify", "holds no backup of alice"),
+        ("restore", "holds no backup of alice"),
+        ("restore ../data", "holds no backup \"../data\""),
+    ] {
+        let failed = program(&format!("{line} backup {verb}"), &environment);
+        assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+        assert!(text(&failed.stderr).contains(sentence), "{failed:?}");
+    }
+    assert!(!data_dir.join("state.sqlite").exists());
+}

@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
-use serai_bus::{Database, DatabaseError, Migration, exchange, snapshot};
+use serai_bus::{Database, DatabaseError, Migration, durable_file, exchange, snapshot};
 use serai_messages::{BlockNumber, Incarnation};
 
 /// The tables of core.
@@ -52,9 +52,45 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// A restore was broken off.
+    #[error(
+        "a restore into {data_dir} has not come to its end, so that its state is none; run `backup \
+         restore` again"
+    )]
+    HalfRestored {
+        /// The data folder.
+        data_dir: PathBuf,
+    },
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+/// Stands in the data folder while a backup is restored: without it a start between two steps of that
+/// would take an empty folder for a validator's first.
+const RESTORING: &str = "restoring";
+
+/// Notes that a restore has begun.
+///
+/// # Errors
+/// The file system's.
+pub fn begin_restoring(data_dir: &Path) -> std::io::Result<()> {
+    durable_file::replace(&data_dir.join(RESTORING), &[])
+}
+
+/// Notes that it has come to its end.
+///
+/// # Errors
+/// The file system's.
+pub fn end_restoring(data_dir: &Path) -> std::io::Result<()> {
+    let note = data_dir.join(RESTORING);
+    std::fs::remove_file(&note)?;
+    durable_file::sync_folder_of(&note)
+}
+
+/// Whether a restore has not come to its end.
+pub fn is_restoring(data_dir: &Path) -> bool {
+    data_dir.join(RESTORING).exists()
 }
 
 /// Holds the data folder until dropped.

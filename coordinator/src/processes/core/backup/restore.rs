@@ -46,7 +46,8 @@ pub fn restore(
         return Err(BackupError::Unusable { path: archive.path, reason });
     }
     let state = store::database_path(&places.data_dir);
-    if state.exists() && !replace {
+    // What a restore that was broken off has left is no state to be spared.
+    if state.exists() && !replace && !store::is_restoring(&places.data_dir) {
         return Err(BackupError::Present { path: state });
     }
     verify(&archive, migrations)?;
@@ -59,6 +60,7 @@ pub fn restore(
     let unpacked = archive.unpack(work.path())?;
     let incarnation = begin_anew(&unpacked, migrations, now, bus_lost)?;
     let vaults = put_vaults_back(places, &archive)?;
+    store::begin_restoring(&places.data_dir).map_err(io_at(&places.data_dir))?;
     let replaced = if state.exists() {
         let aside = places.data_dir.join(format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ")));
         make_folder(&aside)?;
@@ -76,6 +78,7 @@ pub fn restore(
     fs::rename(&unpacked, &state)
         .and_then(|()| durable_file::sync_folder_of(&state))
         .map_err(io_at(&state))?;
+    store::end_restoring(&places.data_dir).map_err(io_at(&places.data_dir))?;
     Ok(Restoration { archive, incarnation, replaced, vaults })
 }
 

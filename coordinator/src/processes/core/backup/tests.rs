@@ -135,6 +135,20 @@ fn a_state_that_is_there_is_moved_aside_only_when_told() {
     assert_eq!(position.offset, 9);
 }
 
+/// A restore that was broken off is taken up again, and nothing starts meanwhile.
+#[test]
+fn a_restore_that_was_broken_off_is_done_again() {
+    let world = World::new();
+    world.create();
+    store::begin_restoring(&world.places.data_dir).unwrap();
+    assert!(store::is_restoring(&world.places.data_dir));
+    world.read_up_to(&world.database(), 9);
+    // Without --replace: what is there is no state.
+    world.restore(false, false).unwrap();
+    assert!(!store::is_restoring(&world.places.data_dir));
+    assert!(matches!(world.start(), Start::After(Position { offset: 7, .. })));
+}
+
 #[test]
 fn each_life_is_later_than_the_one_before() {
     let world = World::new();
