@@ -22,7 +22,7 @@ pub enum DatabaseError {
     /// There is no room for what is to be stored.
     #[error(
         "the disk of database {path} is full: nothing of the last step was stored and nothing before \
-         it is lost; free some space and start again"
+         it is lost; free some space"
     )]
     Full {
         /// The file.
@@ -132,29 +132,48 @@ impl Database {
         Ok(database)
     }
 
-    /// Whether the database at `path` was written by an older program: [`Database::open`] would change
-    /// its tables. Not so of one that is empty or not there.
+    /// Where [`Database::open`] would change tables that an older program has left: the versions that
+    /// they have, as one word. `None` of a database that is up to date, empty, or not there.
     ///
     /// # Errors
     /// As those of [`Database::open`].
-    pub fn is_outdated(path: &Path, migrations: &[Migration]) -> Result<bool, DatabaseError> {
+    pub fn outdated(
+        path: &Path,
+        migrations: &[Migration],
+    ) -> Result<Option<String>, DatabaseError> {
         if !path.exists() {
-            return Ok(false);
+            return Ok(None);
         }
         let error = |source| DatabaseError::of(path, source);
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
         connection.busy_timeout(BUSY).map_err(error)?;
         if !connection.table_exists(None, "schema_versions").map_err(error)? {
-            return Ok(false);
+            return Ok(None);
         }
-        let (mut any, mut older) = (false, false);
+        let (mut any, mut older, mut versions) = (false, false, Vec::new());
         for migration in migrations {
             let found = version(path, &connection, migration)?;
             any |= found > 0;
             older |= found < migration.steps.len() as u32;
+            versions.push(format!("{}{found}", migration.component));
         }
-        Ok(any && older)
+        Ok((any && older).then(|| versions.join("-")))
+    }
+
+    /// Reads a database that its program may have open, and changes nothing, not even its tables.
+    ///
+    /// # Errors
+    /// SQLite's, or those of `work`.
+    pub fn peek<T>(
+        path: &Path,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let error = |source| DatabaseError::of(path, source);
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
+        connection.busy_timeout(BUSY).map_err(error)?;
+        work(&connection).map_err(error)
     }
 
     /// The file.

@@ -37,8 +37,8 @@ pub enum RestoreError {
         /// The processor's.
         expected: Coin,
     },
-    /// The folder has keys of that attempt.
-    #[error("{path}: the data folder has the vault of {id} already")]
+    /// The folder has other keys of that attempt.
+    #[error("{path}: the data folder has another vault of {id} already")]
     Present {
         /// The file.
         path: PathBuf,
@@ -76,7 +76,12 @@ pub fn restore(
 fn store(database: &Database, vault: &Vault, keys: &[u8], path: &Path) -> Result<(), RestoreError> {
     database.transaction(|transaction| {
         let wrap = |source| RestoreError::State(StateError::Database(database.error(source)));
-        if keystore::vault(transaction, vault.id).map_err(wrap)?.is_some() {
+        let held = keystore::vault(transaction, vault.id).map_err(wrap)?;
+        if held.as_ref().is_some_and(|held| held.key_pair == vault.key_pair) {
+            // Restored before.
+            return Ok(());
+        }
+        if held.is_some() {
             return Err(RestoreError::Present { path: path.to_owned(), id: vault.id });
         }
         keystore::insert(transaction, vault, keys, None).map_err(wrap)

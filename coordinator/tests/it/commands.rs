@@ -92,8 +92,10 @@ fn commands_end_with_0_64_or_1() {
     assert_eq!(run(&in_folder(dir, "keys generate --json")), OK);
     assert_eq!(run(&in_folder(dir, "keys show")), OK);
     assert_eq!(run(&in_folder(dir, "status --json")), FAILED, "not running");
-    for verb in ["create", "list", "verify", "restore"] {
-        assert_eq!(run(&format!("backup {verb}")), FAILED, "{verb}");
+    assert_eq!(run("backup list"), USAGE);
+    assert_eq!(run(&in_folder(dir, "backup list")), OK);
+    for verb in ["create", "verify", "restore"] {
+        assert_eq!(run(&in_folder(dir, &format!("backup {verb}"))), FAILED, "{verb}");
     }
     let hash = "ab".repeat(32);
     assert_eq!(run(&format!("party --block-hash {hash} --validators 4 --threshold 3")), OK);

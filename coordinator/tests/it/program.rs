@@ -119,7 +119,7 @@ fn what_is_not_there_is_said_so() {
     let line = format!("--config_dir {} --mode test --name alice", dir.display());
     let output = program(&format!("backup create --json {line}"), &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(json(&output)["error"].as_str().unwrap().contains("not available"), "{output:?}");
+    assert!(json(&output)["error"].as_str().unwrap().contains("no state"), "{output:?}");
     let output = program(&format!("vaults {line}"), &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("no coordinator is running"), "{output:?}");

@@ -26,7 +26,9 @@ pub(super) fn act(run: &RunArgs, verb: &BackupVerb) -> Result<(&'static str, Val
         }
         BackupVerb::Verify { backup } => {
             let archive = backup::find(&places.backup_dir, &places.name, backup.as_deref())?;
-            backup::verify(&archive, &migrations())?;
+            let data_dir = places.data_dir.as_path();
+            let work = if data_dir.is_dir() { data_dir } else { &std::env::temp_dir() };
+            backup::verify(&archive, &migrations(), work)?;
             Ok(("backup verify", shown(&archive)))
         }
         BackupVerb::Restore { backup, bus_lost, replace } => {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serai_bus::Database;
 use serai_messages::{Coin, Name, ProcessorKey};
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use super::super::core::store;
 use super::admin::{AskError, Request, ask, socket_path};
 use super::args::{Action, Command, RunArgs};
 use super::render::render;
+use crate::coordinator::migrations;
 
 /// Exit code of wrong usage and wrong configurations (`EX_USAGE` of sysexits).
 pub const EXIT_USAGE: u8 = 64;
@@ -136,11 +138,7 @@ fn keys_show(run: &RunArgs) -> Result<Value, CommandError> {
         .map(|(coin, key)| (coin.to_string(), key.public().to_string().into()))
         .collect();
     let path = store::database_path(&config.general.data_dir);
-    let known = if path.exists() {
-        store::open(&config.general.data_dir, &[])?.read(keys::list)?
-    } else {
-        Vec::new()
-    };
+    let known = if path.exists() { Database::peek(&path, keys::list)? } else { Vec::new() };
     Ok(json!({
         "validator": keys.public(),
         "peer_id": keys.peer_id(),
@@ -169,7 +167,9 @@ fn keys_accept(
         let path = path.display().to_string();
         return Err(CommandError::NoState { name: run.name.clone(), path });
     }
-    let accepted = store::open(data_dir, &[])?.transaction(|tx| keys::accept(tx, coin, key))?;
+    let _alone = store::lock(data_dir)?;
+    let database = Database::open(&path, &migrations())?;
+    let accepted = database.transaction(|tx| keys::accept(tx, coin, key))?;
     Ok(json!({"coin": coin, "key": accepted}))
 }
 

@@ -148,17 +148,26 @@ pub fn open(data_dir: &Path, others: &[Migration]) -> Result<Database, DatabaseE
     // and says why.
     let _ = File::options().create(true).append(true).mode(0o600).open(&path);
     let migrations = migrations(others);
-    if Database::is_outdated(&path, &migrations)? {
-        keep_before_upgrade(&path)?;
+    if let Some(versions) = Database::outdated(&path, &migrations)? {
+        keep_before_upgrade(&path, &versions)?;
     }
     Database::open(&path, &migrations)
 }
 
-/// Tables are brought up to date forward only: what was there before is kept beside.
-fn keep_before_upgrade(path: &Path) -> Result<(), DatabaseError> {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let kept = path.with_file_name(format!("before-upgrade-{now}.sqlite"));
-    snapshot(path, &kept, |_| Ok(()))?;
+/// Tables are brought up to date forward only: what was there before is kept beside, once.
+fn keep_before_upgrade(path: &Path, versions: &str) -> Result<(), DatabaseError> {
+    let kept = path.with_file_name(format!("before-upgrade-{versions}.sqlite"));
+    if kept.exists() {
+        return Ok(());
+    }
+    let partial = kept.with_extension("partial");
+    // Where these fail, what follows does too, and says why.
+    let _ = std::fs::remove_file(&partial);
+    let _ = File::options().create_new(true).write(true).mode(0o600).open(&partial);
+    snapshot(path, &partial, |_| Ok(()))?;
+    if let Err(error) = std::fs::rename(&partial, &kept) {
+        tracing::error!(%error, kept = %kept.display(), "the state before the upgrade is not kept");
+    }
     tracing::warn!(kept = %kept.display(), "an older version wrote this state; it is kept beside");
     Ok(())
 }

@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use rusqlite::Connection;
 use serai_bus::{Database, DatabaseError, Migration, durable_file, snapshot};
-use serai_messages::Name;
+use serai_messages::{Coin, Name};
 use sha2::{Digest, Sha256};
 
 use super::content::{self, Content};
@@ -77,7 +77,9 @@ pub enum BackupError {
         path: PathBuf,
     },
     /// Another program makes one.
-    #[error("another program makes a backup in {backup_dir} right now; try again in a moment")]
+    #[error(
+        "another program makes this validator's backup in {backup_dir} right now; try again in a moment"
+    )]
     Busy {
         /// The folder of backups.
         backup_dir: PathBuf,
@@ -146,10 +148,13 @@ pub fn create(places: &Places, migrations: &[Migration]) -> Result<Archive, Back
         return Err(BackupError::NoState { data_dir: places.data_dir.clone() });
     }
     make_folder(&places.backup_dir)?;
-    let _alone = lock(&places.backup_dir)?;
-    let made = jiff::Timestamp::now();
+    let _alone = lock(places)?;
+    // What a crash has left, before it fills the disk.
+    let prefix = format!(".partial-{}-", places.name);
+    sweep(&places.backup_dir, &prefix);
+    let made = later_than_all(places)?;
     let work = tempfile::Builder::new()
-        .prefix(".partial-")
+        .prefix(&prefix)
         .tempdir_in(&places.backup_dir)
         .map_err(io_at(&places.backup_dir))?;
     let folder = work.path().join("backup");
@@ -159,8 +164,8 @@ pub fn create(places: &Places, migrations: &[Migration]) -> Result<Archive, Back
     let copy = work.path().join("copy.sqlite");
     let seen = snapshot(&state, &copy, look)?;
     let mut files = BTreeMap::from([(STATE.to_owned(), pack(&copy, &folder.join(STATE))?)]);
-    for coin in &places.coins {
-        for vault in vault_files(&places.vaults(*coin))? {
+    for coin in Coin::ALL {
+        for vault in vault_files(&places.vaults(coin))? {
             let file_name = vault.file_name().unwrap_or_default().to_string_lossy().into_owned();
             make_folder(&folder.join(coin.name()))?;
             let bytes = match read_at_most(&vault, MAX_VAULT) {
@@ -191,15 +196,24 @@ pub fn create(places: &Places, migrations: &[Migration]) -> Result<Archive, Back
     let path = folder.join(MANIFEST);
     durable_file::replace(&path, &text).map_err(io_at(&path))?;
     let unnamed = Archive { path: folder, manifest };
-    verify(&unnamed, migrations)?;
+    verify(&unnamed, migrations, work.path())?;
 
     let name = format!("{}-{}", places.name, made.strftime("%Y%m%dT%H%M%S%.3fZ"));
     let path = places.backup_dir.join(name);
     fs::rename(&unnamed.path, &path)
         .and_then(|()| durable_file::sync_folder_of(&path))
         .map_err(io_at(&path))?;
-    thin(places)?;
+    thin(places);
     Ok(Archive { path, ..unnamed })
+}
+
+/// Now, or a moment after the newest backup: a clock that was set back must not make a new one look old.
+fn later_than_all(places: &Places) -> Result<jiff::Timestamp, BackupError> {
+    let listed = list(&places.backup_dir, &places.name)?;
+    let newest = listed.into_iter().filter_map(Result::ok).map(|one| one.manifest.made).max();
+    let after =
+        newest.and_then(|newest| newest.checked_add(jiff::SignedDuration::from_millis(1)).ok());
+    Ok(after.map_or_else(jiff::Timestamp::now, |after| after.max(jiff::Timestamp::now())))
 }
 
 /// The complete backups of this validator, the newest first.
@@ -218,7 +232,8 @@ pub fn list(
     for entry in entries {
         let path = entry.map_err(io_at(backup_dir))?.path();
         let of_it = path.file_name().and_then(|file| file.to_str()).is_some_and(|file| {
-            file.rsplit_once('-').is_some_and(|(before, _)| before == name.as_str())
+            file.rsplit_once('-')
+                .is_some_and(|(before, time)| before == name.as_str() && is_time(time))
         });
         if of_it && path.is_dir() {
             found.push(path);
@@ -227,6 +242,16 @@ pub fn list(
     // The time in the name is of fixed length.
     found.sort_unstable_by(|a, b| b.cmp(a));
     Ok(found.into_iter().map(Archive::read).collect())
+}
+
+/// Whether this is a time as backups are named after: `20261126T234741.123Z`.
+fn is_time(text: &str) -> bool {
+    let expected = b"00000000T000000.000Z";
+    text.len() == expected.len()
+        && text.bytes().zip(expected).all(|(found, like)| match like {
+            b'0' => found.is_ascii_digit(),
+            other => found == *other,
+        })
 }
 
 /// The backup of this name, or the newest that can be read.
@@ -251,11 +276,12 @@ pub fn find(backup_dir: &Path, of: &Name, name: Option<&str>) -> Result<Archive,
 }
 
 /// Checks a backup as a restore would: every file's checksum, the database's own consistency, that its
-/// tables can be brought up to date by this program, and every row against the manifest.
+/// tables can be brought up to date by this program, and every row against the manifest. It is unpacked
+/// in `work` for that.
 ///
 /// # Errors
 /// [`BackupError::Unusable`], with what is wrong.
-pub fn verify(archive: &Archive, migrations: &[Migration]) -> Result<(), BackupError> {
+pub fn verify(archive: &Archive, migrations: &[Migration], work: &Path) -> Result<(), BackupError> {
     let Archive { path, manifest } = archive;
     let wrong = |reason: String| Archive::unusable(path, reason);
     for (name, expected) in &manifest.files {
@@ -272,10 +298,8 @@ pub fn verify(archive: &Archive, migrations: &[Migration]) -> Result<(), BackupE
             )));
         }
     }
-    let work = tempfile::Builder::new()
-        .prefix(".partial-")
-        .tempdir_in(path.parent().unwrap_or(Path::new(".")))
-        .map_err(io_at(path))?;
+    let work =
+        tempfile::Builder::new().prefix(".verified-").tempdir_in(work).map_err(io_at(work))?;
     let database = archive.unpack(work.path())?;
     let damaged = |error: rusqlite::Error| wrong(format!("its database: {error}"));
     let connection = Connection::open(&database).map_err(damaged)?;
@@ -325,24 +349,33 @@ fn look(connection: &Connection) -> rusqlite::Result<Seen> {
     })
 }
 
-fn thin(places: &Places) -> Result<(), BackupError> {
-    let backups: Vec<Archive> =
-        list(&places.backup_dir, &places.name)?.into_iter().filter_map(Result::ok).collect();
+/// Deletes what is superfluous. What cannot be deleted is said, and takes nothing from the new backup.
+fn thin(places: &Places) {
+    let listed = match list(&places.backup_dir, &places.name) {
+        Ok(listed) => listed,
+        Err(error) => return tracing::warn!(%error, "old backups are not looked through"),
+    };
+    let backups: Vec<Archive> = listed.into_iter().filter_map(Result::ok).collect();
     let superfluous = thinning::superfluous(backups.iter().map(|one| one.manifest.made).collect());
     for backup in backups.iter().filter(|one| superfluous.contains(&one.manifest.made)) {
-        fs::remove_dir_all(&backup.path).map_err(io_at(&backup.path))?;
+        remove(&backup.path);
     }
-    // What a crash left.
-    for entry in fs::read_dir(&places.backup_dir).map_err(io_at(&places.backup_dir))? {
-        let entry = entry.map_err(io_at(&places.backup_dir))?;
-        let old = entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|modified| {
-            modified.elapsed().is_ok_and(|age| age > std::time::Duration::from_secs(24 * 3600))
-        });
-        if old && entry.file_name().to_string_lossy().starts_with(".partial-") {
-            fs::remove_dir_all(entry.path()).map_err(io_at(&entry.path()))?;
+}
+
+/// Deletes folders of this prefix.
+pub(super) fn sweep(folder: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            remove(&entry.path());
         }
     }
-    Ok(())
+}
+
+fn remove(folder: &Path) {
+    if let Err(error) = fs::remove_dir_all(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "an old folder cannot be deleted");
+    }
 }
 
 /// The vaults' files in a processor's folder of backups.
@@ -378,7 +411,7 @@ fn sum_of(path: &Path) -> io::Result<FileSum> {
     Ok(FileSum { bytes, sha256: hex::encode(hash.finalize()) })
 }
 
-fn sum(bytes: &[u8]) -> FileSum {
+pub(super) fn sum(bytes: &[u8]) -> FileSum {
     FileSum { bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)) }
 }
 
@@ -399,8 +432,9 @@ pub(super) fn make_folder(path: &Path) -> Result<(), BackupError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_at(path))
 }
 
-fn lock(backup_dir: &Path) -> Result<File, BackupError> {
-    let path = backup_dir.join(".lock");
+fn lock(places: &Places) -> Result<File, BackupError> {
+    let Places { backup_dir, name, .. } = places;
+    let path = backup_dir.join(format!(".lock-{name}"));
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -411,7 +445,7 @@ fn lock(backup_dir: &Path) -> Result<File, BackupError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
-            Err(BackupError::Busy { backup_dir: backup_dir.to_owned() })
+            Err(BackupError::Busy { backup_dir: backup_dir.clone() })
         }
         Err(fs::TryLockError::Error(source)) => Err(BackupError::Io { path, source }),
     }

@@ -52,8 +52,6 @@ pub struct Places {
     pub data_dir: PathBuf,
     /// The folder of backups.
     pub backup_dir: PathBuf,
-    /// Coins whose processors may have vaults here.
-    pub coins: Vec<Coin>,
 }
 
 impl Places {
@@ -63,7 +61,6 @@ impl Places {
             name: name.clone(),
             data_dir: config.general.data_dir.clone(),
             backup_dir: config.general.backup_dir.clone(),
-            coins: config.chains.enabled.clone(),
         }
     }
 

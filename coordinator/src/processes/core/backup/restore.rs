@@ -31,8 +31,8 @@ pub struct Restoration {
 /// are published again from block 0, for processors that have to learn them anew.
 ///
 /// # Errors
-/// [`BackupError`]; the state is as it was then. A state that is there is only moved aside where
-/// `replace` says so.
+/// [`BackupError`]. A state that is there is only moved aside where `replace` says so; where that was
+/// begun and not ended, nothing starts until a restore has come to its end.
 pub fn restore(
     places: &Places,
     migrations: &[Migration],
@@ -50,7 +50,8 @@ pub fn restore(
     if state.exists() && !replace && !store::is_restoring(&places.data_dir) {
         return Err(BackupError::Present { path: state });
     }
-    verify(&archive, migrations)?;
+    verify(&archive, migrations, &places.data_dir)?;
+    archive::sweep(&places.data_dir, ".restoring-");
     let now = jiff::Timestamp::now();
     // Beside its place, so that it comes there in one step.
     let work = tempfile::Builder::new()
@@ -58,23 +59,10 @@ pub fn restore(
         .tempdir_in(&places.data_dir)
         .map_err(io_at(&places.data_dir))?;
     let unpacked = archive.unpack(work.path())?;
-    let incarnation = begin_anew(&unpacked, migrations, now, bus_lost)?;
+    let incarnation = begin_anew(&unpacked, migrations, life_after(places, now), bus_lost)?;
     let vaults = put_vaults_back(places, &archive)?;
     store::begin_restoring(&places.data_dir).map_err(io_at(&places.data_dir))?;
-    let replaced = if state.exists() {
-        let aside = places.data_dir.join(format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ")));
-        make_folder(&aside)?;
-        for suffix in ["", "-wal", "-shm"] {
-            let from = places.data_dir.join(format!("state.sqlite{suffix}"));
-            if from.exists() {
-                let to = aside.join(format!("state.sqlite{suffix}"));
-                fs::rename(&from, &to).map_err(io_at(&from))?;
-            }
-        }
-        Some(aside)
-    } else {
-        None
-    };
+    let replaced = put_aside(places, now)?;
     fs::rename(&unpacked, &state)
         .and_then(|()| durable_file::sync_folder_of(&state))
         .map_err(io_at(&state))?;
@@ -82,17 +70,44 @@ pub fn restore(
     Ok(Restoration { archive, incarnation, replaced, vaults })
 }
 
+/// Moves a state aside: the database, and what SQLite keeps beside it, each whether or not the others are
+/// there. A log of the former database beside the new one would undo the restore.
+fn put_aside(places: &Places, now: jiff::Timestamp) -> Result<Option<PathBuf>, BackupError> {
+    let aside = places.data_dir.join(format!("replaced-{}", now.strftime("%Y%m%dT%H%M%S%.3fZ")));
+    let mut moved = None;
+    for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
+        let from = places.data_dir.join(name);
+        if from.exists() {
+            if moved.is_none() {
+                fs::create_dir(&aside).map_err(io_at(&aside))?;
+            }
+            fs::rename(&from, aside.join(name)).map_err(io_at(&from))?;
+            moved = Some(aside.clone());
+        }
+    }
+    durable_file::sync_folder_of(&aside).map_err(io_at(&aside))?;
+    Ok(moved)
+}
+
+/// The time, in milliseconds, or, where the clock has gone back, later than every life that is known of.
+fn life_after(places: &Places, now: jiff::Timestamp) -> i64 {
+    let listed = archive::list(&places.backup_dir, &places.name).unwrap_or_default();
+    let known = listed.into_iter().filter_map(Result::ok).map(|one| one.manifest.incarnation).max();
+    let after = known.and_then(|known| i64::try_from(known).ok()).unwrap_or(0).saturating_add(1);
+    now.as_millisecond().max(after)
+}
+
 /// Tells the state that another life may have followed it.
 fn begin_anew(
     database: &std::path::Path,
     migrations: &[Migration],
-    now: jiff::Timestamp,
+    now_ms: i64,
     bus_lost: bool,
 ) -> Result<Incarnation, BackupError> {
     let database = Database::open(database, migrations)?;
     let incarnation = database.transaction(|transaction| {
         let wrap = |source| database.error(source);
-        let incarnation = store::begin_anew(transaction, now.as_millisecond()).map_err(wrap)?;
+        let incarnation = store::begin_anew(transaction, now_ms).map_err(wrap)?;
         if bus_lost {
             exchange::forget_positions(transaction).map_err(wrap)?;
             observation::tables::forget_progress(transaction).map_err(wrap)?;
@@ -114,18 +129,24 @@ fn put_vaults_back(
     archive: &Archive,
 ) -> Result<Vec<(Coin, PathBuf)>, BackupError> {
     let mut vaults = Vec::new();
-    for coin in Coin::ALL {
-        let packed = archive.path.join(coin.name());
-        for from in archive::vault_files(&packed)? {
-            let folder = places.vaults(coin);
-            make_folder(&folder)?;
-            let to = folder.join(from.file_name().unwrap_or_default());
-            if !to.exists() {
-                let bytes = fs::read(&from).map_err(io_at(&from))?;
+    for path in archive.vaults() {
+        let Some((coin, file)) = path.split_once('/') else { continue };
+        let Ok(coin) = coin.parse::<Coin>() else { continue };
+        let folder = places.vaults(coin);
+        make_folder(&folder)?;
+        let (from, to) = (archive.path.join(path), folder.join(file));
+        let bytes = fs::read(&from).map_err(io_at(&from))?;
+        match fs::read(&to) {
+            Ok(there) if there == bytes => {}
+            // Whatever it is, it is not what its processor wrote.
+            Ok(_) => {
+                let aside = to.with_extension("vault-replaced");
+                fs::rename(&to, &aside).map_err(io_at(&to))?;
                 durable_file::replace(&to, &bytes).map_err(io_at(&to))?;
             }
-            vaults.push((coin, to));
+            Err(_) => durable_file::replace(&to, &bytes).map_err(io_at(&to))?,
         }
+        vaults.push((coin, to));
     }
     Ok(vaults)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serai_bus::Migration;
+use serai_messages::Coin;
 use tokio::time::Instant;
 
 use super::Places;
@@ -35,7 +36,7 @@ pub struct Schedule {
 impl Schedule {
     /// Runs until dropped. A backup that cannot be made is shown and tried again; nothing else stops.
     pub async fn run(self) -> Infallible {
-        let (mut next, mut known) = self.resume();
+        let (mut next, mut known) = self.resume().await;
         let mut failing = false;
         loop {
             tokio::time::sleep(next.saturating_duration_since(Instant::now()).min(LOOK)).await;
@@ -48,7 +49,9 @@ impl Schedule {
             let made = self.make().await;
             failing = made.is_err();
             match made {
-                Ok(name) => {
+                // Whether that one has all vaults is not known.
+                Ok(None) => next = Instant::now() + LOOK.min(self.interval),
+                Ok(Some(name)) => {
                     tracing::info!(backup = name, "backup made, restored and compared");
                     self.board.report("core", "backup", State::Ok);
                     known = vaults;
@@ -64,9 +67,10 @@ impl Schedule {
     }
 
     /// When the next one is due by the newest that is there, and the vaults in that.
-    fn resume(&self) -> (Instant, BTreeSet<PathBuf>) {
-        let Places { backup_dir, name, .. } = &self.places;
-        let listed = archive::list(backup_dir, name).unwrap_or_default();
+    async fn resume(&self) -> (Instant, BTreeSet<PathBuf>) {
+        let Places { backup_dir, name, .. } = self.places.clone();
+        let listed = tokio::task::spawn_blocking(move || archive::list(&backup_dir, &name)).await;
+        let listed = listed.ok().and_then(Result::ok).unwrap_or_default();
         let Some(newest) = listed.into_iter().find_map(Result::ok) else {
             return (Instant::now() + LOOK.min(self.interval), BTreeSet::new());
         };
@@ -84,21 +88,19 @@ impl Schedule {
     }
 
     fn vaults(&self) -> BTreeSet<PathBuf> {
-        let files = self
-            .places
-            .coins
-            .iter()
-            .map(|coin| archive::vault_files(&self.places.vaults(*coin)).unwrap_or_default());
+        let files = Coin::ALL
+            .into_iter()
+            .map(|coin| archive::vault_files(&self.places.vaults(coin)).unwrap_or_default());
         files.flatten().collect()
     }
 
-    async fn make(&self) -> Result<String, String> {
+    /// Makes one; none where another program makes one right now.
+    async fn make(&self) -> Result<Option<String>, String> {
         let (places, migrations) = (self.places.clone(), self.migrations.clone());
         let made = tokio::task::spawn_blocking(move || create(&places, &migrations)).await;
         match made {
-            Ok(Ok(archive)) => Ok(archive.name()),
-            // `backup create` makes one: as good.
-            Ok(Err(BackupError::Busy { .. })) => Ok("of another program".to_owned()),
+            Ok(Ok(archive)) => Ok(Some(archive.name())),
+            Ok(Err(BackupError::Busy { .. })) => Ok(None),
             Ok(Err(error)) => Err(error.to_string()),
             Err(error) => Err(error.to_string()),
         }

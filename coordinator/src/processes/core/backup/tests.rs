@@ -27,7 +27,6 @@ impl World {
             name: "alice".parse().unwrap(),
             data_dir: folder.path().join("data"),
             backup_dir: folder.path().join("backups"),
-            coins: vec![Coin::Btc, Coin::Eth],
         };
         fs::create_dir(&places.data_dir).unwrap();
         let world = Self { _folder: folder, places };
@@ -149,6 +148,51 @@ fn a_restore_that_was_broken_off_is_done_again() {
     assert!(matches!(world.start(), Start::After(Position { offset: 7, .. })));
 }
 
+/// A log that the former database has left would be taken for the new one's.
+#[test]
+fn what_is_left_of_a_former_database_is_moved_aside() {
+    let world = World::new();
+    world.create();
+    let state = store::database_path(&world.places.data_dir);
+    let former = world.database();
+    world.read_up_to(&former, 9);
+    for suffix in ["-wal", "-shm"] {
+        let name = format!("state.sqlite{suffix}");
+        fs::copy(state.with_file_name(&name), world.places.backup_dir.join(&name)).unwrap();
+    }
+    drop(former);
+    fs::remove_file(&state).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let name = format!("state.sqlite{suffix}");
+        fs::copy(world.places.backup_dir.join(&name), state.with_file_name(&name)).unwrap();
+    }
+    let restored = world.restore(false, false).unwrap();
+    assert!(restored.replaced.unwrap().join("state.sqlite-wal").exists());
+    assert!(
+        matches!(world.start(), Start::After(Position { offset: 7, .. })),
+        "{:?}",
+        world.start()
+    );
+    assert_eq!(store::incarnation(&world.database()).unwrap(), restored.incarnation);
+}
+
+/// The clock was ahead, and was set right: the new backup is the newest all the same, and stays.
+#[test]
+fn a_clock_that_goes_back_makes_no_backup_old() {
+    let world = World::new();
+    let first = world.create();
+    edit(&first.path, &first.manifest.made.to_string(), "2099-01-01T00:00:00Z");
+    let ahead = world.places.backup_dir.join("alice-20990101T000000.000Z");
+    fs::rename(&first.path, &ahead).unwrap();
+    let next = world.create();
+    assert_eq!(next.name(), "alice-20990101T000000.001Z");
+    let found = find(&world.places.backup_dir, &world.places.name, None).unwrap();
+    assert_eq!(found, next);
+    // A copy under a name of one's own is not among them.
+    fs::rename(&ahead, world.places.backup_dir.join("alice-before-the-move")).unwrap();
+    assert_eq!(list(&world.places.backup_dir, &world.places.name).unwrap().len(), 1);
+}
+
 #[test]
 fn each_life_is_later_than_the_one_before() {
     let world = World::new();
@@ -184,10 +228,10 @@ fn damage_is_found_and_named() {
     for (expected, damage) in damages {
         let world = World::new();
         let made = world.create();
-        verify(&made, &migrations()).unwrap();
+        verify(&made, &migrations(), world.places.data_dir.as_path()).unwrap();
         damage(&made.path);
         let error = find(&world.places.backup_dir, &world.places.name, Some(&made.name()))
-            .and_then(|archive| verify(&archive, &migrations()))
+            .and_then(|archive| verify(&archive, &migrations(), &world.places.data_dir))
             .unwrap_err()
             .to_string();
         assert!(error.contains(expected), "{error} should say {expected}");
@@ -213,7 +257,8 @@ fn rows_are_compared_with_what_was_read() {
     let table = content.get("positions").unwrap();
     edit(&made.path, &table.sha256, &"0".repeat(64));
     let archive = find(&world.places.backup_dir, &world.places.name, None).unwrap();
-    let error = verify(&archive, &migrations()).unwrap_err().to_string();
+    let error =
+        verify(&archive, &migrations(), world.places.data_dir.as_path()).unwrap_err().to_string();
     assert!(error.contains("table positions"), "{error}");
 }
 
@@ -228,7 +273,7 @@ fn a_newer_programs_state_is_refused_in_words() {
             ..one
         })
         .collect();
-    let error = verify(&made, &older).unwrap_err().to_string();
+    let error = verify(&made, &older, &world.places.data_dir).unwrap_err().to_string();
     assert!(error.contains("schema version 2 of core"), "{error}");
 }
 
@@ -243,9 +288,10 @@ fn only_what_is_complete_is_listed_and_only_what_is_wanted_kept() {
     assert!(matches!(error, Err(BackupError::NoState { .. })));
     assert!(list(backup_dir, name).unwrap().is_empty());
     let first = world.create();
-    fs::create_dir(backup_dir.join(".partial-x")).unwrap();
+    fs::create_dir(backup_dir.join(".partial-alice-x")).unwrap();
     fs::create_dir(backup_dir.join("bob-20260101T000000.000Z")).unwrap();
     let second = world.create();
+    assert!(!backup_dir.join(".partial-alice-x").exists(), "what a crash has left");
     let names: Vec<_> =
         list(backup_dir, name).unwrap().into_iter().map(|one| one.unwrap().name()).collect();
     assert_eq!(names, [second.name(), first.name()]);
@@ -290,7 +336,7 @@ fn a_running_program_is_backed_up() {
         });
         for _ in 0..5 {
             let made = world.create();
-            verify(&made, &migrations()).unwrap();
+            verify(&made, &migrations(), world.places.data_dir.as_path()).unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });

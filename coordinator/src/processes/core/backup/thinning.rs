@@ -1,8 +1,8 @@
 //! Which backups are kept.
 //!
 //! The newest 48; of the older ones the newest of each of the 30 newest days, and of each of the 12
-//! newest months, that there are backups of. The count is by what is there, not by the clock: a clock
-//! that jumps deletes nothing that is wanted.
+//! newest months, that there are backups of. The count is by what is there, not by the clock, and a new
+//! backup is later than all before it ([`super::archive`]).
 
 use std::collections::BTreeSet;
 
