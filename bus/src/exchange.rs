@@ -131,6 +131,22 @@ pub fn forget_positions(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Forgets records that wait to be appended, to `topic` or to any, whose type begins with `kind`.
+///
+/// # Errors
+/// SQLite's.
+pub fn forget_waiting(
+    transaction: &Transaction<'_>,
+    topic: Option<&str>,
+    kind: &str,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "DELETE FROM outbox WHERE (?1 IS NULL OR topic = ?1) AND substr(kind, 1, length(?2)) = ?2",
+        (topic, kind),
+    )?;
+    Ok(())
+}
+
 /// What a received record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acceptance {

@@ -213,12 +213,17 @@ pub struct Restored {
 }
 
 /// Begins a life that follows, perhaps, others that this state does not know of. Its incarnation is
-/// the time, which is later than that of any other life; where the clock has gone back, the next one.
+/// the time, which is later than that of any other life, and in any case later than `last`, the latest
+/// that is known of.
 ///
 /// # Errors
 /// SQLite's.
-pub fn begin_anew(transaction: &Transaction<'_>, now_ms: i64) -> rusqlite::Result<Incarnation> {
-    let next = stored_incarnation(transaction)?.0.saturating_add(1);
+pub fn begin_anew(
+    transaction: &Transaction<'_>,
+    now_ms: i64,
+    last: Incarnation,
+) -> rusqlite::Result<Incarnation> {
+    let next = stored_incarnation(transaction)?.max(last).0.saturating_add(1);
     let incarnation = u64::try_from(now_ms).unwrap_or_default().max(next);
     transaction.execute(
         "INSERT INTO instance (id, incarnation) VALUES (1, ?1)
@@ -301,7 +306,9 @@ mod tests {
         let database = open(folder.path(), &[]).unwrap();
         let begin = |now_ms| {
             database
-                .transaction(|tx| begin_anew(tx, now_ms).map_err(|source| database.error(source)))
+                .transaction(|tx| {
+                    begin_anew(tx, now_ms, Incarnation(0)).map_err(|source| database.error(source))
+                })
                 .unwrap()
         };
         assert_eq!(database.read(restored).unwrap(), None);

@@ -223,8 +223,11 @@ impl Desk {
         Ok(chain::keys(&connection, &at, set).await?)
     }
 
-    async fn head(&self) -> Result<SeraiBlock, ReadError> {
-        Ok(self.connected().await?.head().await?)
+    async fn head(&self) -> Result<(SeraiBlock, u64), ReadError> {
+        let connection = self.connected().await?;
+        let head = connection.head().await?;
+        let at = connection.at(head).await?;
+        Ok((head, chain::timestamp(&connection, &at).await?))
     }
 
     fn status(&self) -> Result<Status, ReadError> {

@@ -125,6 +125,13 @@ pub(super) async fn keys(
     Ok(keys.map(KeyPair::from))
 }
 
+/// The time that a block states, in milliseconds since the Unix epoch.
+pub(super) async fn timestamp(connection: &Connection, at: &AtBlock) -> Result<u64, EndpointError> {
+    let now: Option<u64> = value(connection, at, "Timestamp", "Now", ()).await?;
+    let missing = || EndpointError::Invalid { what: "Timestamp.Now", reason: "absent".to_owned() };
+    now.ok_or_else(missing)
+}
+
 /// What there is of a network's own coin on Serai.
 async fn supply(connection: &Connection, at: &AtBlock, coin: Coin) -> Result<u64, EndpointError> {
     let supply: Option<u64> =

@@ -121,10 +121,12 @@ impl Follower {
             if newest < Some(head.number) {
                 (newest, moved) = (Some(head.number), Instant::now());
             }
+            // Before reading up to it, which may take longer than the node's next block.
+            let since = moved.elapsed();
             self.live.send_modify(|live| live.head = Some(head.number));
             self.catch_up(&connection, &mut cursor, head.number).await?;
             self.live.send_modify(|live| live.faults.clear());
-            self.report(self.pace(head.number, moved.elapsed())?);
+            self.report(self.pace(head.number, since)?);
             // The subscription skips blocks after any hiccup, so it only says when to look; and a
             // subscription that went silent must not stop the clock.
             loop {
@@ -192,14 +194,14 @@ impl Follower {
         connection: &Connection,
         cursor: Option<SeraiBlock>,
     ) -> Result<(), SessionError> {
-        let Self { settings, database, topic, .. } = self;
+        let Self { settings, database, .. } = self;
         let late = database.transaction(|transaction| {
             late_coins::enrol(transaction, &settings.chains, cursor)
                 .map_err(|source| database.error(source))
         })?;
         let Some(cursor) = cursor else { return Ok(()) };
         for coin in late {
-            late_coins::make_up(connection, database, settings, topic, coin, cursor).await?;
+            late_coins::make_up(connection, self, coin, cursor).await?;
             self.waker.wake();
             self.chain_changed.notify_one();
         }
@@ -236,7 +238,7 @@ impl Follower {
 
     /// Waits while more records than [`Settings::room`] wait for the topic: whatever the chain does, the
     /// outbox grows no further while the bus is away or slow.
-    async fn room(&self) -> Result<(), DatabaseError> {
+    pub(super) async fn room(&self) -> Result<(), DatabaseError> {
         const FACT: &str = "records for the bus";
         let Settings { room, board, .. } = self.settings.as_ref();
         let mut waited = false;

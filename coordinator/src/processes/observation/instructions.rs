@@ -12,6 +12,10 @@ use super::tables::{self, Batches, Burns};
 pub(super) fn txin(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
     let Event::BatchExecuted { block, coin, id, .. } = event else { return Ok(()) };
     let before = tables::batches(transaction, *coin)?;
+    // Told again by a later life of this coordinator.
+    if before.as_ref().is_some_and(|before| *id <= before.last) {
+        return Ok(());
+    }
     let expected = before.as_ref().map_or(0, |before| before.last.saturating_add(1));
     let executed = before.as_ref().map_or(0, |before| before.executed).saturating_add(1);
     let mut gap = before.and_then(|before| before.gap);
@@ -31,7 +35,11 @@ pub(super) fn txout(transaction: &Transaction<'_>, event: &Event) -> rusqlite::R
         tracing::warn!(external_coin, block = block.number.0, "burn of an unknown coin");
         return Ok(());
     };
-    let seen = tables::burns(transaction, coin)?.map_or(0, |before| before.seen);
+    let before = tables::burns(transaction, coin)?;
+    if before.as_ref().is_some_and(|it| (block.number, *index) <= (it.block, it.index)) {
+        return Ok(());
+    }
+    let seen = before.map_or(0, |before| before.seen);
     let burns = Burns { seen: seen.saturating_add(1), block: block.number, index: *index };
     tables::set_burns(transaction, coin, burns)
 }

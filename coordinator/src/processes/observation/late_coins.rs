@@ -13,15 +13,14 @@
 
 use futures::TryStreamExt;
 use rusqlite::Transaction;
-use serai_bus::Database;
 use serai_messages::observation::SeraiBlock;
 use serai_messages::{BlockNumber, Coin};
 
 use super::chain::{self, BlockFacts};
 use super::client::Connection;
 use super::error::EndpointError;
-use super::follower::{SessionError, diverged};
-use super::{Settings, record, tables};
+use super::follower::{Follower, SessionError, diverged};
+use super::{record, tables};
 
 /// Blocks that are fetched at the same time.
 const FETCHED_AT_ONCE: usize = 16;
@@ -60,12 +59,11 @@ pub(super) fn enrol(
 /// Publishes a coin's events of the blocks from `first` to the cursor.
 pub(super) async fn make_up(
     connection: &Connection,
-    database: &Database,
-    settings: &Settings,
-    topic: &str,
+    follower: &Follower,
     (coin, first): (Coin, BlockNumber),
     cursor: SeraiBlock,
 ) -> Result<(), SessionError> {
+    let Follower { settings, database, topic, waker, .. } = follower;
     tracing::info!(%coin, first = first.0, last = cursor.number.0, "coin enabled later: reading its past");
     let mut before: Option<SeraiBlock> = None;
     let only = [coin];
@@ -79,6 +77,7 @@ pub(super) async fn make_up(
             before = Some(facts.block);
         }
         let Some(last) = before else { return Ok(()) };
+        follower.room().await?;
         let next = tables::CoinProgress::behind(last.number.next(), cursor.number.next());
         let store = |transaction: &Transaction<'_>| {
             for facts in &blocks {
@@ -92,6 +91,7 @@ pub(super) async fn make_up(
         database.transaction(|transaction| {
             store(transaction).map_err(|source| database.error(source))
         })?;
+        waker.wake();
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) enum Request {
     Genesis(oneshot::Sender<Result<BlockHash, ReadError>>),
     SetMembers(ValidatorSet, oneshot::Sender<Result<Vec<SetMember>, ReadError>>),
     KeysOf(ValidatorSet, oneshot::Sender<Result<Option<KeyPair>, ReadError>>),
-    Head(oneshot::Sender<Result<SeraiBlock, ReadError>>),
+    Head(oneshot::Sender<Result<(SeraiBlock, u64), ReadError>>),
     Status(oneshot::Sender<Result<Status, ReadError>>),
 }
 
@@ -53,11 +53,12 @@ impl Mailbox {
         self.ask(|answer| Request::KeysOf(set, answer)).await
     }
 
-    /// The newest finalized block, read from the node now.
+    /// The newest finalized block of the node, and the time that it states in milliseconds since the Unix
+    /// epoch: a node that is behind has an old one.
     ///
     /// # Errors
     /// [`ReadError::Node`] when the node fails meanwhile.
-    pub async fn head(&self) -> Result<SeraiBlock, ReadError> {
+    pub async fn head(&self) -> Result<(SeraiBlock, u64), ReadError> {
         self.ask(Request::Head).await
     }
 

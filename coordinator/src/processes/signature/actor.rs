@@ -23,6 +23,9 @@ use crate::processes::{lifecycle, network, observation};
 /// This process' name as a consumer of topics.
 pub(super) const READER: &str = "signature";
 
+/// Time between two looks for a block that is newer than a restored state.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
 /// Time between two looks whether the processors' topics can be read and signings move.
 const PROBE: Duration = Duration::from_secs(5);
 
@@ -119,20 +122,29 @@ impl Actor {
     async fn first_look(&self) -> Result<(), Error> {
         const FACT: &str = "restored state";
         let Surroundings { database, observation, board, .. } = &self.surroundings;
-        if database.read(store::restored)?.is_none_or(|restored| restored.block.is_some()) {
-            return Ok(());
-        }
-        let what = "this state was restored; Serai's newest finalized block is not read yet";
-        board.report(READER, FACT, State::Waiting(what.to_owned()));
+        let restored = database.read(store::restored)?.filter(|restored| restored.block.is_none());
+        let Some(restored) = restored else { return Ok(()) };
+        let restored_at = restored.at_ms.unsigned_abs();
+        let wait = |why: &str| {
+            let what = format!(
+                "this state was restored, and Serai's newest finalized block is needed: {why}"
+            );
+            board.report(READER, FACT, State::Waiting(what));
+        };
+        wait("no node has answered yet");
         let block = loop {
             match observation.head().await {
-                Ok(head) => break head.number,
+                // A former life may have spoken of any block of before.
+                Ok((head, stated)) if stated >= restored_at => break head.number,
+                Ok((head, stated)) => wait(&format!(
+                    "block {} of the node states {stated} ms since 1970, the restore was at \
+                     {restored_at}; is the node in sync, and this machine's clock right?",
+                    head.number
+                )),
                 Err(ReadError::Stopped) => return Err(Error::Ended("observation")),
-                Err(error) => {
-                    tracing::warn!(%error, "waiting for serai's newest block");
-                    tokio::time::sleep(PROBE).await;
-                }
+                Err(error) => wait(&error.to_string()),
             }
+            tokio::time::sleep(FIRST_LOOK).await;
         };
         database.transaction(|transaction| {
             store::set_restored_block(transaction, block).map_err(|source| database.error(source))

@@ -150,7 +150,8 @@ pub fn create(places: &Places, migrations: &[Migration]) -> Result<Archive, Back
     make_folder(&places.backup_dir)?;
     let _alone = lock(places)?;
     // What a crash has left, before it fills the disk.
-    let prefix = format!(".partial-{}-", places.name);
+    // A dot is in no name.
+    let prefix = format!(".partial-{}.", places.name);
     sweep(&places.backup_dir, &prefix);
     let made = later_than_all(places)?;
     let work = tempfile::Builder::new()

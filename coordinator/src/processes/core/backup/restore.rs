@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use serai_bus::{Database, DatabaseError, Migration, durable_file, exchange};
-use serai_messages::{Coin, Incarnation};
+use serai_messages::{Coin, Incarnation, Topic};
 
 use super::Places;
 use super::archive::{self, Archive, BackupError, find, io_at, make_folder, verify};
@@ -51,15 +51,18 @@ pub fn restore(
         return Err(BackupError::Present { path: state });
     }
     verify(&archive, migrations, &places.data_dir)?;
-    archive::sweep(&places.data_dir, ".restoring-");
-    let now = jiff::Timestamp::now();
+    for left in [".restoring-", ".verified-"] {
+        archive::sweep(&places.data_dir, left);
+    }
+    // Never before the backup was made, whatever this machine's clock says.
+    let now = jiff::Timestamp::now().max(archive.manifest.made);
     // Beside its place, so that it comes there in one step.
     let work = tempfile::Builder::new()
         .prefix(".restoring-")
         .tempdir_in(&places.data_dir)
         .map_err(io_at(&places.data_dir))?;
     let unpacked = archive.unpack(work.path())?;
-    let incarnation = begin_anew(&unpacked, migrations, life_after(places, now), bus_lost)?;
+    let incarnation = begin_anew(&unpacked, migrations, places, now, bus_lost)?;
     let vaults = put_vaults_back(places, &archive)?;
     store::begin_restoring(&places.data_dir).map_err(io_at(&places.data_dir))?;
     let replaced = put_aside(places, now)?;
@@ -89,27 +92,35 @@ fn put_aside(places: &Places, now: jiff::Timestamp) -> Result<Option<PathBuf>, B
     Ok(moved)
 }
 
-/// The time, in milliseconds, or, where the clock has gone back, later than every life that is known of.
-fn life_after(places: &Places, now: jiff::Timestamp) -> i64 {
+/// The latest life that a backup knows of.
+fn last_life(places: &Places) -> Incarnation {
     let listed = archive::list(&places.backup_dir, &places.name).unwrap_or_default();
-    let known = listed.into_iter().filter_map(Result::ok).map(|one| one.manifest.incarnation).max();
-    let after = known.and_then(|known| i64::try_from(known).ok()).unwrap_or(0).saturating_add(1);
-    now.as_millisecond().max(after)
+    let known = listed.into_iter().filter_map(Result::ok).map(|one| one.manifest.incarnation);
+    Incarnation(known.max().unwrap_or_default())
 }
 
 /// Tells the state that another life may have followed it.
 fn begin_anew(
     database: &std::path::Path,
     migrations: &[Migration],
-    now_ms: i64,
+    places: &Places,
+    now: jiff::Timestamp,
     bus_lost: bool,
 ) -> Result<Incarnation, BackupError> {
     let database = Database::open(database, migrations)?;
     let incarnation = database.transaction(|transaction| {
         let wrap = |source| database.error(source);
-        let incarnation = store::begin_anew(transaction, now_ms).map_err(wrap)?;
+        let incarnation = store::begin_anew(transaction, now.as_millisecond(), last_life(places))
+            .map_err(wrap)?;
         if bus_lost {
             exchange::forget_positions(transaction).map_err(wrap)?;
+            // What happened on Serai is told again, from the beginning and in order: nothing of it goes
+            // out before.
+            let serai = Topic::Serai.full_name(&places.name);
+            for kind in ["serai.", "txin.", "txout."] {
+                exchange::forget_waiting(transaction, Some(&serai), kind).map_err(wrap)?;
+            }
+            exchange::forget_waiting(transaction, None, "vault.").map_err(wrap)?;
             observation::tables::forget_progress(transaction).map_err(wrap)?;
         }
         Ok::<_, DatabaseError>(incarnation)

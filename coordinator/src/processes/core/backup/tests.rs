@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use serai_bus::{Database, DatabaseError, Migration, Position, Start, exchange};
-use serai_messages::{Coin, Incarnation, IntentId};
+use serai_messages::{Coin, Endpoint, Incarnation, IntentId, Record, Sequence};
 
 use super::*;
 use crate::coordinator::migrations;
@@ -111,11 +111,47 @@ fn a_lost_bus_is_read_from_its_beginning() {
             .map_err(|source| database.error(source))
     });
     insert.unwrap();
+    let kinds = ["vault.burned", "signing.sign", "serai.new-set", "submit.batch", "external.kept"];
+    let waiting = database.transaction(|tx| {
+        for (number, kind) in (1..).zip(kinds) {
+            let topic = if kind.contains("ing.") || kind.starts_with("vault") {
+                "alice-btc"
+            } else {
+                "alice-serai"
+            };
+            exchange::enqueue(tx, topic, &record(kind, number))
+                .map_err(|source| database.error(source))?;
+        }
+        Ok::<_, DatabaseError>(())
+    });
+    waiting.unwrap();
     world.create();
     drop(database);
     world.restore(true, true).unwrap();
     assert_eq!(world.start(), Start::Earliest);
     assert_eq!(followed(&world.database()), 0);
+    // What happened on Serai comes again, in order; the rest goes out.
+    let left = |topic| {
+        let pending = world.database().read(|c| exchange::pending(c, topic, 10)).unwrap();
+        pending.into_iter().map(|outgoing| outgoing.record.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(left("alice-btc"), ["signing.sign"]);
+    assert_eq!(left("alice-serai"), ["submit.batch", "external.kept"]);
+}
+
+fn record(kind: &str, number: u64) -> Record {
+    Record {
+        id: IntentId::new(format!("{kind}/{number}")).unwrap(),
+        kind: kind.to_owned(),
+        from: Endpoint::Coordinator,
+        to: Endpoint::Coordinator,
+        session: String::new(),
+        incarnation: Incarnation(1),
+        sequence: Sequence(number),
+        version: 1,
+        sealed: false,
+        body: Vec::new(),
+    }
 }
 
 #[test]
@@ -288,10 +324,12 @@ fn only_what_is_complete_is_listed_and_only_what_is_wanted_kept() {
     assert!(matches!(error, Err(BackupError::NoState { .. })));
     assert!(list(backup_dir, name).unwrap().is_empty());
     let first = world.create();
-    fs::create_dir(backup_dir.join(".partial-alice-x")).unwrap();
+    fs::create_dir(backup_dir.join(".partial-alice.x")).unwrap();
+    fs::create_dir(backup_dir.join(".partial-alice-2.x")).unwrap();
     fs::create_dir(backup_dir.join("bob-20260101T000000.000Z")).unwrap();
     let second = world.create();
-    assert!(!backup_dir.join(".partial-alice-x").exists(), "what a crash has left");
+    assert!(!backup_dir.join(".partial-alice.x").exists(), "what a crash has left");
+    assert!(backup_dir.join(".partial-alice-2.x").exists(), "another validator's");
     let names: Vec<_> =
         list(backup_dir, name).unwrap().into_iter().map(|one| one.unwrap().name()).collect();
     assert_eq!(names, [second.name(), first.name()]);

@@ -81,8 +81,16 @@ fn set_state(
     state: VaultState,
 ) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("UPDATE vaults SET state = ?3 WHERE coin = ?1 AND session = ?2")?
-        .execute((set.coin.network_id(), set.session.0, state.word()))?;
+        // What is told again does not call a set back.
+        .prepare_cached(
+            "UPDATE vaults SET state = ?3 WHERE coin = ?1 AND session = ?2 AND state != ?4",
+        )?
+        .execute((
+            set.coin.network_id(),
+            set.session.0,
+            state.word(),
+            VaultState::Retired.word(),
+        ))?;
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use serai_bus::{DatabaseError, exchange};
 use serai_messages::observation::{Event, SeraiBlock, SetMember};
 use serai_messages::{
-    BlockHash, BlockNumber, KeyPair, Session, SignedStatement, Topic, ValidatorSet, decode,
+    BlockHash, BlockNumber, Incarnation, KeyPair, Session, SignedStatement, Topic, ValidatorSet,
+    decode,
 };
 
 use super::world::{COIN, Validator, World};
@@ -33,7 +34,7 @@ fn new_set(world: &World, session: u32, number: u64) -> Event {
 async fn restore(validator: &mut Validator) {
     let database = &validator.database;
     let restored = database.transaction(|transaction| {
-        store::begin_anew(transaction, 1_000)
+        store::begin_anew(transaction, 1_000, Incarnation(1))
             .and_then(|_| store::set_restored_block(transaction, BlockNumber(FIRST_LOOK)))
             .map_err(|source| database.error(source))
     });
