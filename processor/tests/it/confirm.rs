@@ -74,8 +74,8 @@ fn a_backup_is_written_before_the_keys_are_announced_and_restores_the_vault() {
 
     let vault = restore(&folder, &name, Coin::Xmr, &cipher, &path).unwrap();
     assert_eq!(vault.key_pair, key_pair);
-    let error = restore(&folder, &name, Coin::Xmr, &cipher, &path).unwrap_err().to_string();
-    assert!(error.contains("already"), "{error}");
+    // Whoever restores several, and begins again after one that failed, gives this one once more.
+    assert_eq!(restore(&folder, &name, Coin::Xmr, &cipher, &path).unwrap(), vault);
     let [report] = serai_processor::vaults(folder.path()).unwrap().try_into().unwrap();
     assert_eq!((report.external_key, report.state), (hex::encode(key_pair.external), "pending"));
 }
