@@ -144,11 +144,9 @@ impl Database {
         if !path.exists() {
             return Ok(None);
         }
-        let error = |source| DatabaseError::of(path, source);
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
-        connection.busy_timeout(BUSY).map_err(error)?;
-        if !connection.table_exists(None, "schema_versions").map_err(error)? {
+        let connection = read_only(path)?;
+        let exists = connection.table_exists(None, "schema_versions");
+        if !exists.map_err(|source| DatabaseError::of(path, source))? {
             return Ok(None);
         }
         let (mut any, mut older, mut versions) = (false, false, Vec::new());
@@ -169,11 +167,7 @@ impl Database {
         path: &Path,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        let error = |source| DatabaseError::of(path, source);
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
-        connection.busy_timeout(BUSY).map_err(error)?;
-        work(&connection).map_err(error)
+        work(&read_only(path)?).map_err(|source| DatabaseError::of(path, source))
     }
 
     /// The file.
@@ -276,6 +270,15 @@ impl Database {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// A connection that changes nothing, to a database that its program may have open.
+pub(crate) fn read_only(path: &Path) -> Result<Connection, DatabaseError> {
+    let error = |source| DatabaseError::of(path, source);
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
+    connection.busy_timeout(BUSY).map_err(error)?;
+    Ok(connection)
 }
 
 /// Version of a component's tables; 0 where there are none.

@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use rusqlite::backup::Backup;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::DatabaseError;
-
-/// Time that the database may be busy with its program's start.
-const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+use crate::database::read_only;
 
 /// Copies the database `from` as of one instant into the new file `to`. Its program may run and write
 /// meanwhile; that neither waits for this nor shows in the copy. What `look` sees is that same instant.
@@ -21,9 +19,7 @@ pub fn snapshot<T>(
     look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, DatabaseError> {
     let error = |source| DatabaseError::of(from, source);
-    let mut source =
-        Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(error)?;
-    source.busy_timeout(BUSY).map_err(error)?;
+    let mut source = read_only(from)?;
     let instant = source.transaction_with_behavior(TransactionBehavior::Deferred).map_err(error)?;
     // The first read fixes the instant.
     let seen = look(&instant).map_err(error)?;

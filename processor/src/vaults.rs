@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
+use serai_bus::Database;
 use serai_messages::Coin;
 
 use crate::keystore::{self, Vault};
@@ -72,13 +73,8 @@ pub(crate) fn inspect<T>(
 ) -> Result<T, UnreadableFolder> {
     let path = database_path(folder);
     let unreadable = |reason: String| UnreadableFolder { path: path.display().to_string(), reason };
-    let read = || {
-        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        read(&connection)
-    };
-    read()
-        .map_err(|error: rusqlite::Error| error.to_string())
+    Database::peek(&path, read)
+        .map_err(|error| error.to_string())
         .and_then(|read| read)
         .map_err(unreadable)
 }

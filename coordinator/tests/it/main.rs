@@ -11,4 +11,3 @@ mod lifecycle;
 mod network;
 mod observation;
 mod program;
-mod schemas;

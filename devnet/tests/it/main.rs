@@ -19,6 +19,7 @@ mod reorg;
 mod restored;
 mod resume;
 mod rotation;
+mod schemas;
 mod setup;
 mod seven;
 mod solvency;

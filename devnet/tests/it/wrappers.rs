@@ -48,8 +48,6 @@ const RULES: [Rule; 15] = [
         files: &[
             // Read only.
             "bus/src/database.rs",
-            "bus/src/snapshot.rs",
-            "processor/src/vaults.rs",
         ],
     },
     Rule { call: ".append(&", files: &["bus/src/publisher.rs"] },
@@ -66,6 +64,7 @@ const RULES: [Rule; 15] = [
             "bus/src/durable_file.rs",
             // Copies, before they count.
             "coordinator/src/processes/core/backup/archive.rs",
+            "coordinator/src/processes/core/backup/create.rs",
             "coordinator/src/processes/core/backup/restore.rs",
         ],
     },
@@ -76,7 +75,7 @@ const RULES: [Rule; 15] = [
         files: &[
             "bus/src/durable_file.rs",
             // Backups and restored states, once they are complete.
-            "coordinator/src/processes/core/backup/archive.rs",
+            "coordinator/src/processes/core/backup/create.rs",
             "coordinator/src/processes/core/backup/restore.rs",
             // A socket, and a log file.
             "coordinator/src/processes/cli/admin/server.rs",

@@ -15,6 +15,5 @@ mod nonce;
 mod party;
 mod program;
 mod restart;
-mod schemas;
 mod signing;
 mod verifiers;

@@ -1,36 +1,33 @@
-//! Making, finding and checking backups.
+//! What a backup is: found, read, checked.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use rusqlite::Connection;
-use serai_bus::{Database, DatabaseError, Migration, durable_file, snapshot};
-use serai_messages::{Coin, Name};
+use serai_bus::{Database, DatabaseError, Migration};
+use serai_messages::Name;
 use sha2::{Digest, Sha256};
 
 use super::content::{self, Content};
 use super::manifest::{Cursor, FORMAT, FileSum, Manifest};
-use super::{Places, thinning};
 use crate::processes::core::store;
 use crate::processes::observation;
 
 /// The manifest's file.
-const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// The compressed database.
-const STATE: &str = "state.sqlite.gz";
+pub(super) const STATE: &str = "state.sqlite.gz";
 
 /// Largest manifest that is read, in bytes.
 const MAX_MANIFEST: u64 = 1024 * 1024;
 
 /// What one file of vaults is at most, in bytes.
-const MAX_VAULT: u64 = 1024 * 1024;
+pub(super) const MAX_VAULT: u64 = 1024 * 1024;
 
 /// Why a backup is not made, or is none.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +103,7 @@ impl Archive {
         self.manifest.files.keys().map(String::as_str).filter(|path| path.ends_with(".vault"))
     }
 
-    fn unusable(path: &Path, reason: impl ToString) -> BackupError {
+    pub(super) fn unusable(path: &Path, reason: impl ToString) -> BackupError {
         BackupError::Unusable { path: path.to_owned(), reason: reason.to_string() }
     }
 
@@ -135,86 +132,6 @@ impl Archive {
         file.sync_all().map_err(wrong)?;
         Ok(database)
     }
-}
-
-/// Makes a backup, restores it into a temporary place, compares every row with what was read, and only
-/// then gives it its name; and deletes what is superfluous by then.
-///
-/// # Errors
-/// [`BackupError`]; earlier backups are as they were.
-pub fn create(places: &Places, migrations: &[Migration]) -> Result<Archive, BackupError> {
-    let state = store::database_path(&places.data_dir);
-    if !state.exists() {
-        return Err(BackupError::NoState { data_dir: places.data_dir.clone() });
-    }
-    make_folder(&places.backup_dir)?;
-    let _alone = lock(places)?;
-    // What a crash has left, before it fills the disk.
-    // A dot is in no name.
-    let prefix = format!(".partial-{}.", places.name);
-    sweep(&places.backup_dir, &prefix);
-    let made = later_than_all(places)?;
-    let work = tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir_in(&places.backup_dir)
-        .map_err(io_at(&places.backup_dir))?;
-    let folder = work.path().join("backup");
-    make_folder(&folder)?;
-
-    // First: a vault that is in the state is in a file by then, never the other way round.
-    let copy = work.path().join("copy.sqlite");
-    let seen = snapshot(&state, &copy, look)?;
-    let mut files = BTreeMap::from([(STATE.to_owned(), pack(&copy, &folder.join(STATE))?)]);
-    for coin in Coin::ALL {
-        for vault in vault_files(&places.vaults(coin))? {
-            let file_name = vault.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            make_folder(&folder.join(coin.name()))?;
-            let bytes = match read_at_most(&vault, MAX_VAULT) {
-                // Its attempt came to nothing meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                read => read.map_err(io_at(&vault))?,
-            };
-            let to = folder.join(coin.name()).join(&file_name);
-            durable_file::replace(&to, &bytes).map_err(io_at(&to))?;
-            files.insert(format!("{coin}/{file_name}"), sum(&bytes));
-        }
-    }
-    let Seen { incarnation, chain, cursor, schema, content } = seen;
-    let manifest = Manifest {
-        format: FORMAT,
-        name: places.name.clone(),
-        made,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        incarnation,
-        chain,
-        cursor,
-        schema,
-        content,
-        files,
-    };
-    let text =
-        serde_json::to_vec_pretty(&manifest).map_err(|error| Archive::unusable(&folder, error))?;
-    let path = folder.join(MANIFEST);
-    durable_file::replace(&path, &text).map_err(io_at(&path))?;
-    let unnamed = Archive { path: folder, manifest };
-    verify(&unnamed, migrations, work.path())?;
-
-    let name = format!("{}-{}", places.name, made.strftime("%Y%m%dT%H%M%S%.3fZ"));
-    let path = places.backup_dir.join(name);
-    fs::rename(&unnamed.path, &path)
-        .and_then(|()| durable_file::sync_folder_of(&path))
-        .map_err(io_at(&path))?;
-    thin(places);
-    Ok(Archive { path, ..unnamed })
-}
-
-/// Now, or a moment after the newest backup: a clock that was set back must not make a new one look old.
-fn later_than_all(places: &Places) -> Result<jiff::Timestamp, BackupError> {
-    let listed = list(&places.backup_dir, &places.name)?;
-    let newest = listed.into_iter().filter_map(Result::ok).map(|one| one.manifest.made).max();
-    let after =
-        newest.and_then(|newest| newest.checked_add(jiff::SignedDuration::from_millis(1)).ok());
-    Ok(after.map_or_else(jiff::Timestamp::now, |after| after.max(jiff::Timestamp::now())))
 }
 
 /// The complete backups of this validator, the newest first.
@@ -326,15 +243,15 @@ fn difference(a: &Content, b: &Content) -> Option<String> {
 }
 
 /// What is read of a database for its manifest.
-struct Seen {
-    incarnation: u64,
-    chain: Option<serai_messages::BlockHash>,
-    cursor: Option<Cursor>,
-    schema: BTreeMap<String, u32>,
-    content: Content,
+pub(super) struct Seen {
+    pub(super) incarnation: u64,
+    pub(super) chain: Option<serai_messages::BlockHash>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) schema: BTreeMap<String, u32>,
+    pub(super) content: Content,
 }
 
-fn look(connection: &Connection) -> rusqlite::Result<Seen> {
+pub(super) fn look(connection: &Connection) -> rusqlite::Result<Seen> {
     let chain = observation::tables::chain(connection)?;
     let cursor = chain.and_then(|chain| chain.cursor);
     let schema = connection
@@ -350,19 +267,6 @@ fn look(connection: &Connection) -> rusqlite::Result<Seen> {
     })
 }
 
-/// Deletes what is superfluous. What cannot be deleted is said, and takes nothing from the new backup.
-fn thin(places: &Places) {
-    let listed = match list(&places.backup_dir, &places.name) {
-        Ok(listed) => listed,
-        Err(error) => return tracing::warn!(%error, "old backups are not looked through"),
-    };
-    let backups: Vec<Archive> = listed.into_iter().filter_map(Result::ok).collect();
-    let superfluous = thinning::superfluous(backups.iter().map(|one| one.manifest.made).collect());
-    for backup in backups.iter().filter(|one| superfluous.contains(&one.manifest.made)) {
-        remove(&backup.path);
-    }
-}
-
 /// Deletes folders of this prefix.
 pub(super) fn sweep(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -373,7 +277,7 @@ pub(super) fn sweep(folder: &Path, prefix: &str) {
     }
 }
 
-fn remove(folder: &Path) {
+pub(super) fn remove(folder: &Path) {
     if let Err(error) = fs::remove_dir_all(folder) {
         tracing::warn!(folder = %folder.display(), %error, "an old folder cannot be deleted");
     }
@@ -396,31 +300,17 @@ pub(super) fn vault_files(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
     Ok(files)
 }
 
-fn pack(from: &Path, to: &Path) -> Result<FileSum, BackupError> {
-    let mut source = BufReader::new(File::open(from).map_err(io_at(from))?);
-    let mut packer = GzEncoder::new(BufWriter::new(new_file(to)?), Compression::default());
-    io::copy(&mut source, &mut packer).map_err(io_at(to))?;
-    let mut file = packer.finish().map_err(io_at(to))?;
-    file.flush().map_err(io_at(to))?;
-    file.get_ref().sync_all().map_err(io_at(to))?;
-    sum_of(to).map_err(io_at(to))
-}
-
-fn sum_of(path: &Path) -> io::Result<FileSum> {
+pub(super) fn sum_of(path: &Path) -> io::Result<FileSum> {
     let mut hash = Sha256::new();
     let bytes = io::copy(&mut File::open(path)?, &mut hash)?;
     Ok(FileSum { bytes, sha256: hex::encode(hash.finalize()) })
 }
 
-pub(super) fn sum(bytes: &[u8]) -> FileSum {
-    FileSum { bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)) }
-}
-
-fn new_file(path: &Path) -> Result<File, BackupError> {
+pub(super) fn new_file(path: &Path) -> Result<File, BackupError> {
     File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io_at(path))
 }
 
-fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
@@ -431,25 +321,6 @@ fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 pub(super) fn make_folder(path: &Path) -> Result<(), BackupError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_at(path))
-}
-
-fn lock(places: &Places) -> Result<File, BackupError> {
-    let Places { backup_dir, name, .. } = places;
-    let path = backup_dir.join(format!(".lock-{name}"));
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(io_at(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(BackupError::Busy { backup_dir: backup_dir.clone() })
-        }
-        Err(fs::TryLockError::Error(source)) => Err(BackupError::Io { path, source }),
-    }
 }
 
 pub(super) fn io_at(path: &Path) -> impl Fn(io::Error) -> BackupError + '_ {

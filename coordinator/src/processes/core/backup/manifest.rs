@@ -18,8 +18,11 @@ pub struct Manifest {
     pub format: u32,
     /// The validator.
     pub name: Name,
-    /// When it was made.
+    /// When it was made; where the clock had gone back, a moment after the one before. Backups are
+    /// ordered by it.
     pub made: jiff::Timestamp,
+    /// What the clock said then.
+    pub clock: jiff::Timestamp,
     /// Version of the program that made it.
     pub program: String,
     /// Incarnation of the state.

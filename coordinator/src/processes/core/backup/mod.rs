@@ -2,7 +2,7 @@
 //! `backup_interval`; DESIGN D4; ADR 0017).
 //!
 //! ```text
-//! {backup_dir}/alice-20261126T234741Z/
+//! {backup_dir}/alice-20261126T234741.123Z/
 //!   manifest.json        what it is of, what it holds, checksums
 //!   state.sqlite.gz      the coordinator's database as of one instant
 //!   btc/btc-0-0.vault    key shares as the processor keeps them: encrypted under its keystore key
@@ -24,6 +24,7 @@
 
 mod archive;
 mod content;
+mod create;
 mod manifest;
 mod restore;
 mod schedule;
@@ -32,8 +33,9 @@ mod schedule;
 mod tests;
 mod thinning;
 
-pub use archive::{Archive, BackupError, create, find, list, verify};
-pub use manifest::{FORMAT, Manifest};
+pub use archive::{Archive, BackupError, find, list, verify};
+pub use create::create;
+pub use manifest::Manifest;
 pub use restore::{Restoration, restore};
 pub use schedule::Schedule;
 

@@ -54,8 +54,8 @@ pub fn restore(
     for left in [".restoring-", ".verified-"] {
         archive::sweep(&places.data_dir, left);
     }
-    // Never before the backup was made, whatever this machine's clock says.
-    let now = jiff::Timestamp::now().max(archive.manifest.made);
+    // Not before the backup was made, though a fresh machine's clock may say so.
+    let now = jiff::Timestamp::now().max(archive.manifest.clock);
     // Beside its place, so that it comes there in one step.
     let work = tempfile::Builder::new()
         .prefix(".restoring-")

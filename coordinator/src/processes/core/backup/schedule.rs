@@ -11,7 +11,8 @@ use serai_messages::Coin;
 use tokio::time::Instant;
 
 use super::Places;
-use super::archive::{self, BackupError, create};
+use super::archive::{self, BackupError};
+use super::create::create;
 use crate::processes::core::status::{Board, State};
 
 /// Time between two looks whether a processor has written a vault that is in no backup.

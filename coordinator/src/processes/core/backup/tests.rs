@@ -224,9 +224,18 @@ fn a_clock_that_goes_back_makes_no_backup_old() {
     assert_eq!(next.name(), "alice-20990101T000000.001Z");
     let found = find(&world.places.backup_dir, &world.places.name, None).unwrap();
     assert_eq!(found, next);
+    // What the restored state waits for is a block of today, not of 2099.
+    assert!(next.manifest.clock < ahead_of_clock());
+    world.restore(false, true).unwrap();
+    let restored = world.database().read(store::restored).unwrap().unwrap();
+    assert!(restored.at_ms < ahead_of_clock().as_millisecond(), "{restored:?}");
     // A copy under a name of one's own is not among them.
     fs::rename(&ahead, world.places.backup_dir.join("alice-before-the-move")).unwrap();
     assert_eq!(list(&world.places.backup_dir, &world.places.name).unwrap().len(), 1);
+}
+
+fn ahead_of_clock() -> jiff::Timestamp {
+    "2099-01-01T00:00:00Z".parse().unwrap()
 }
 
 #[test]

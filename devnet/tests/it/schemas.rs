@@ -3,11 +3,11 @@
 //! `tests/schemas/{component}-{version}.sql` makes one of the version, with rows in it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rusqlite::Connection;
 use serai_bus::{Database, Migration};
 use serai_coordinator::coordinator::migrations;
+use serai_processor::state::MIGRATIONS;
 
 fn fixture(component: &str, version: usize) -> String {
     let path = format!("{}/tests/schemas/{component}-{version}.sql", env!("CARGO_MANIFEST_DIR"));
@@ -52,9 +52,10 @@ fn fresh(migration: &Migration, version: usize) -> Vec<String> {
     schema(&connection)
 }
 
-fn upgrade(migration: &Migration, version: usize, folder: &Path) {
+fn upgrade(migration: &Migration, version: usize) {
     let component = migration.component;
-    let path = folder.join(format!("{component}-{version}.sqlite"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("{component}-{version}.sqlite"));
     let old = Connection::open(&path).unwrap();
     old.execute_batch(&fixture(component, version)).unwrap();
     assert_eq!(
@@ -91,10 +92,9 @@ fn upgrade(migration: &Migration, version: usize, folder: &Path) {
 
 #[test]
 fn every_version_is_brought_up_to_date() {
-    let folder = tempfile::tempdir().unwrap();
-    for migration in migrations() {
+    for migration in migrations().into_iter().chain(MIGRATIONS) {
         for version in 1..=migration.steps.len() {
-            upgrade(&migration, version, folder.path());
+            upgrade(&migration, version);
         }
     }
 }
