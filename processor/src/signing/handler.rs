@@ -16,7 +16,7 @@ use super::request::{SigningSet, message_digest, preprocess_digest, seeds_label}
 use super::tables::{self, Preprocess, Stored, Used};
 use super::vaults::Vault;
 use crate::chain::ToSign;
-use crate::crypto::{Fault, Seed};
+use crate::crypto::{Engines, Fault, Seed, engine};
 use crate::keystore::{Cipher, DamagedSecret};
 
 /// Preprocesses of one thing that wait to be signed with: one for each opener, and one ahead.
@@ -88,6 +88,7 @@ impl<E: Into<Error>> From<E> for Stop {
 /// transaction of; the vaults' keys are kept once they are read.
 pub struct Signing {
     pub(super) coin: Coin,
+    pub(super) engines: Engines,
     pub(super) cipher: Cipher,
     pub(super) vaults: BTreeMap<(Session, u8), Vault>,
     #[cfg(feature = "faults")]
@@ -105,11 +106,17 @@ impl Signing {
     pub fn new(coin: Coin, cipher: Cipher) -> Self {
         Self {
             coin,
+            engines: engine,
             cipher,
             vaults: BTreeMap::new(),
             #[cfg(feature = "faults")]
             fault: None,
         }
+    }
+
+    /// Signs with other engines.
+    pub fn set_engines(&mut self, engines: Engines) {
+        self.engines = engines;
     }
 
     /// Makes this processor misbehave.

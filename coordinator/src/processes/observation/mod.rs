@@ -41,6 +41,7 @@ mod chain;
 mod client;
 mod consumer;
 mod decode;
+pub mod driven;
 mod error;
 mod feed;
 mod follower;
