@@ -6,6 +6,7 @@ use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_bus::DatabaseError;
 use serai_messages::observation::SeraiBlock;
+use serai_messages::planted::{Bug, is_planted};
 use serai_messages::signing::{
     Content, CoordinatorMessage, MAX_MESSAGES, ProcessorMessage, Shares, SigningId,
 };
@@ -287,7 +288,8 @@ impl Signing {
         let own =
             set.own.ok_or_else(|| Stop::Refused("this processor is no signer of it".to_owned()))?;
         let (thing, message) = (stored.id.to_string(), message_digest(stored));
-        if let Some(used) = tables::used_of(transaction, own)? {
+        let reuses = is_planted(Bug::PreprocessReused);
+        if let Some(used) = tables::used_of(transaction, own)?.filter(|_| !reuses) {
             let of_this = used.thing == thing && used.message == message;
             if of_this && used.open == open && used.signing_set == set.digest {
                 return Ok(used.answer);
@@ -340,7 +342,9 @@ impl Signing {
         };
         // Whatever came of it: this preprocess meets no second signing set.
         let used = Used { thing, message, signing_set: set.digest, open, answer };
-        tables::bind(transaction, own, &used)?;
+        if !reuses {
+            tables::bind(transaction, own, &used)?;
+        }
         Ok(used.answer)
     }
 

@@ -42,11 +42,15 @@ pub fn outgoing(
     let pending = database.read(|connection| {
         tables::pending(connection, to, MAX_BATCH_STATEMENTS, MAX_BATCH_BYTES)
     })?;
-    Ok(pending.map(|pending| Parcel {
-        incarnation,
-        first: pending.first,
-        bodies: pending.bodies,
-    }))
+    Ok(pending.map(|pending| Parcel { incarnation, first: pending.first, bodies: pending.bodies }))
+}
+
+/// Peers for which something waits.
+///
+/// # Errors
+/// The database's.
+pub fn waiting(database: &Database) -> Result<Vec<ValidatorKey>, DatabaseError> {
+    database.read(tables::waiting)
 }
 
 /// The peer has acknowledged what it was sent up to `through`.

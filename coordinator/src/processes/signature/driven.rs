@@ -16,11 +16,13 @@ use std::sync::Arc;
 use serai_bus::{Database, DatabaseError, Delivered, Detached, Migration, OffsetReset, SecretKey};
 use serai_messages::{BlockHash, BlockNumber, Coin, Incarnation, Name, Sequence, ValidatorKey};
 use serai_sr25519::Signer;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::actor::{Actor, Error, Settings, Surroundings};
+use super::answers;
 use super::inputs::Item;
 use super::intake::Read;
 use super::running::Running;
@@ -169,6 +171,14 @@ impl Driven {
             }
         }
         arrived.through(&self.database).map(Heard::Acknowledged).map_err(none)
+    }
+
+    /// Every key generation and signing, as people are told of them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn sessions(&self) -> Result<Value, DatabaseError> {
+        answers::sessions(&self.database)
     }
 
     /// When the next clock of a signing rings.
