@@ -696,6 +696,9 @@ impl World {
             return Ok(());
         }
         self.rings.remove(&index);
+        if self.node(index)?.coordinator.is_none() {
+            return Ok(());
+        }
         let doomed = self.doom(index, true)?;
         let node = self.node(index)?;
         let Some(coordinator) = &mut node.coordinator else { return Ok(()) };
