@@ -77,8 +77,9 @@ impl Keygen {
             }
             return;
         }
-        let removes =
-            self.running.failed && self.proposal(false).len() > self.running.removed.len();
+        let is_new =
+            |key: &ValidatorKey| self.is_culprit(key) && !self.running.removed.contains(key);
+        let removes = self.running.failed && self.proposal(false).iter().any(is_new);
         let resigns = self.running.resigned && self.quick_restarts > 0;
         if self.voted < next && self.running.stage < Stage::Confirming && (removes || resigns) {
             self.vote(next, false, height, out);
@@ -98,31 +99,48 @@ impl Keygen {
                 self.fault(accused, FaultKind::Silent { awaited }, Vec::new(), out);
             }
         }
-        let removed = self.adopted().unwrap_or_else(|| self.proposal(silence_counts));
+        // By turns: what most voted for brings together views that differ, and the own view brings back
+        // whom the others missed for a while.
+        let adopts = number.0.saturating_sub(self.running.attempt().0) % 2 == 0;
+        let adopted = if adopts { self.adopted() } else { None };
+        let removed = adopted.unwrap_or_else(|| self.proposal(silence_counts));
         self.voted = number;
         let id = KeygenId { set: self.parameters.set, attempt: number };
         out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
     }
 
-    /// Whom this validator wants to leave out: those left out already, those proven to be at fault,
-    /// and the silent, as far as Serai and the threshold permit.
+    /// Whom this validator wants to leave out: those proven to be at fault, those left out already, and the
+    /// silent, as far as Serai and the threshold permit. Where that is not all of them, who is silent now
+    /// goes before who was silent once: otherwise one who was away for a moment would stay out, and one
+    /// who never speaks would stay in.
     fn proposal(&self, silence_counts: bool) -> Vec<ValidatorKey> {
-        let validators = &self.parameters.validators;
-        let mut removed = self.running.removed.clone();
-        for (culprit, key) in self.culprits.iter().zip(validators) {
-            if *culprit && !removed.contains(key) && self.permits(removed.len() + 1) {
+        let culprit = |key: &ValidatorKey| self.is_culprit(key);
+        let mut removed: Vec<_> =
+            self.running.removed.iter().copied().filter(|key| culprit(key)).collect();
+        for key in self.parameters.validators.iter().filter(|key| culprit(key)) {
+            if !removed.contains(key) && self.permits(removed.len() + 1) {
                 removed.push(*key);
             }
         }
-        if silence_counts {
-            let silent: Vec<_> =
-                self.silent().into_iter().filter(|key| !removed.contains(key)).collect();
-            if self.permits(removed.len() + silent.len()) {
-                removed.extend(silent);
+        let silent = if silence_counts { self.silent() } else { Vec::new() };
+        let before = self.running.removed.iter().copied().filter(|key| !culprit(key));
+        let before: Vec<_> = before.collect();
+        let both: Vec<_> =
+            silent.iter().filter(|key| !before.contains(key)).chain(&before).copied().collect();
+        for more in [both, silent, before] {
+            let more: Vec<_> = more.into_iter().filter(|key| !removed.contains(key)).collect();
+            if self.permits(removed.len() + more.len()) {
+                removed.extend(more);
+                break;
             }
         }
         removed.sort_by_key(|key| self.index.get(key).copied());
         removed
+    }
+
+    fn is_culprit(&self, key: &ValidatorKey) -> bool {
+        let place = self.index.get(key);
+        place.and_then(|place| self.culprits.get(*place)).is_some_and(|culprit| *culprit)
     }
 
     /// Whether so many may be left out: of `f` removed, `2f + 1` remain, and so do `t`.
@@ -147,7 +165,11 @@ impl Keygen {
         let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
         let acceptable = |removed: &Vec<ValidatorKey>| {
             !removed.contains(&self.parameters.own)
-                && self.running.removed.iter().all(|key| removed.contains(key))
+                && self
+                    .running
+                    .removed
+                    .iter()
+                    .all(|key| removed.contains(key) || !self.is_culprit(key))
         };
         tally
             .into_iter()
@@ -208,7 +230,16 @@ impl Keygen {
             .map(|vote| vote.statement.clone())
             .collect();
         if agreeing.len() >= usize::from(self.threshold) {
-            self.begin(number, removed.to_vec(), agreeing, out);
+            return self.begin(number, removed.to_vec(), agreeing, out);
+        }
+        // Who has no part in the running attempt has no view of it: it votes as somebody honest does.
+        let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
+        if self.running.stage == Stage::LeftOut && self.voted < number && agreeing.len() > dishonest
+        {
+            self.voted = number;
+            let id = KeygenId { set: self.parameters.set, attempt: number };
+            let removed = removed.to_vec();
+            out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
         }
     }
 
