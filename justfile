@@ -18,6 +18,14 @@ test:
 kills count="200":
     KILLS={{count}} cargo test --package serai-devnet --test it -- kills --nocapture
 
+# Clusters in one process: `just simulate 4 0..10000`.
+simulate validators="4" seeds="0..1000" *options:
+    cargo run --package serai-devnet -- simulate --validators {{validators}} --seeds {{seeds}} {{options}}
+
+# Bugs that are planted, each found within so many seeds.
+planted:
+    cargo test --workspace --features serai-simulator/planted --test planted -- --nocapture
+
 # A network on this machine.
 devnet *options:
     cargo run --package serai-devnet -- {{options}}

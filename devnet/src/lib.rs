@@ -32,5 +32,6 @@ pub mod options;
 pub mod payee;
 pub mod progress;
 pub mod report;
+pub mod simulate;
 pub mod tour;
 pub mod verify;

@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use serai_devnet::{launcher, options::Options};
+use serai_devnet::{
+    launcher,
+    options::{Command, Options},
+    simulate,
+};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -15,6 +19,9 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .init();
+    if let Some(Command::Simulate(options)) = &options.command {
+        return simulate::run(options);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

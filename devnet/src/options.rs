@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use serai_messages::Coin;
 
 use crate::cluster::{BusChoice, Settings};
+use crate::simulate::Simulate;
 
 /// How far the devnet goes before it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -16,14 +17,25 @@ pub enum Until {
     Payments,
 }
 
+/// What else there is.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Simulate clusters in one process, one for each seed, with faults; a seed that fails is printed
+    /// and fails again.
+    Simulate(Simulate),
+}
+
 /// A whole Serai validator network on this machine: a development chain, coordinators, processors.
 ///
 /// Each coin's validators make their vault in a real threshold key generation. Then a deposit of each
 /// coin comes in from its simulated network, is minted on Serai, and a part of it is burned and paid
 /// out. The network stays up until Ctrl-C, or ends where --until says so.
 #[derive(Clone, Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub struct Options {
+    /// Something else than a network of programs.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Number of validators, 4 to 50 [default: 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(4..=50))]
     pub validators: Option<u16>,

@@ -126,6 +126,19 @@ impl FromStr for Faults {
     }
 }
 
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::none() {
+            return f.write_str("none");
+        }
+        if *self == Self::all() {
+            return f.write_str("all");
+        }
+        let names: Vec<_> = self.0.iter().map(|fault| fault.name()).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
 /// A run, but for its seed.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -147,6 +160,7 @@ mod tests {
     #[test]
     fn faults_are_named() {
         let faults: Faults = "loss,crash".parse().unwrap();
+        assert_eq!(faults.to_string(), "loss,crash");
         assert!(faults.has(Fault::Loss) && faults.has(Fault::Crash) && !faults.has(Fault::Lies));
         assert_eq!("all".parse(), Ok(Faults::all()));
         let refused = "loss,nonsense".parse::<Faults>().unwrap_err();

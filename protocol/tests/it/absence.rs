@@ -153,3 +153,49 @@ fn set_that_starts_long_after_its_block_removes_nobody() {
     world.run(4, |world| world.all_done(0..4));
     assert!(world.published.iter().all(|(removed, _)| removed.is_empty()));
 }
+
+/// Of 4, one may be left out: who is silent now goes before who was away for the first attempt.
+#[test]
+fn who_was_away_once_takes_the_place_of_who_stays_silent() {
+    const AWAY: usize = 3;
+    for seed in 0..3 {
+        let mut world = World::tampered(4, seed, |from, _, message| {
+            let first = message.id().attempt.0 == 0;
+            let lost = from == AWAY && first
+                || from == ABSENT && !first && message.kind() != "attempt-vote";
+            (!lost).then(|| message.clone())
+        });
+        world.unheard = Some(ABSENT);
+        world.run(120, |world| world.all_done([0, 1, AWAY]));
+        let absent = world.key(ABSENT);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
+        world.assert_replays();
+    }
+}
+
+/// Two missed a third one for a while, which all three could be left out for: their votes come together
+/// once they see the same.
+#[test]
+fn votes_that_differed_come_together() {
+    const SILENT: usize = 0;
+    const LATE: usize = 1;
+    for seed in 0..3 {
+        let agreement = KINDS.iter().position(|kind| *kind == "agreement").unwrap();
+        let mut world = World::tampered(4, seed, move |from, _, message| {
+            let silent =
+                from == SILENT && kind_index(message).is_none_or(|kind| kind >= agreement);
+            (!silent).then(|| message.clone())
+        });
+        world.unheard = Some(SILENT);
+        world.validators[LATE].off = true;
+        for _ in 0..ATTEMPT_BLOCKS + 2 {
+            world.settle();
+            world.block();
+        }
+        world.switch_on(LATE);
+        world.run(120, |world| world.all_done(1..4));
+        let silent = world.key(SILENT);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [silent]));
+        world.assert_replays();
+    }
+}

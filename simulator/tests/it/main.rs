@@ -1,7 +1,7 @@
 //! Clusters of one seed each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use serai_simulator::{Cryptography, Faults, Options, run};
+use serai_simulator::{Cryptography, Faults, Options, run, run_all};
 
 fn options(validators: usize, faults: Faults) -> Options {
     Options { validators, cryptography: Cryptography::Real, faults, things: 4 }
@@ -21,5 +21,16 @@ fn a_seed_decides_all() {
     for seed in 0..4 {
         let options = options(4, Faults::all());
         assert_eq!(run(&options, seed), run(&options, seed), "seed {seed}");
+    }
+}
+
+/// A fixed budget of seeds, with all faults.
+#[test]
+fn nothing_that_goes_wrong_breaks_a_rule() {
+    for (validators, seeds) in [(4, 0..60), (7, 0..12)] {
+        let options =
+            Options { cryptography: Cryptography::StandIn, ..options(validators, Faults::all()) };
+        let failures = run_all(&options, seeds, 2, 1, |_, _| {});
+        assert_eq!(failures, [], "{validators} validators");
     }
 }
