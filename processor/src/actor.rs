@@ -1,12 +1,14 @@
-//! The processor's one loop: reads its topic, handles each record in one transaction, publishes.
+//! The processor's one loop: reads its topic, handles the records at hand in one transaction, publishes.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use futures::FutureExt as _;
 use rusqlite::Transaction;
 use serai_bus::exchange::{self, Acceptance, Consumer};
 use serai_bus::{
     Bus, BusError, Database, DeadLetter, Delivered, OffsetReset, Publisher, Subscription, Waker,
+    wall_clock,
 };
 use serai_messages::control::Heartbeat;
 use serai_messages::{Endpoint, Name, ProcessorKey, Record, Topic};
@@ -30,6 +32,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Longest wait for the outbox at the end; what is left then goes out after the next start.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Records that are handled in one transaction.
+const AT_ONCE: usize = 16;
 
 /// So many records wait at most before the chain's newest block is reported no more: the outbox must
 /// not grow with the time that the bus is away.
@@ -177,11 +182,16 @@ impl Actor {
                 _ = heartbeat.tick() => self.handle_heartbeat()?,
                 report = self.desk.next() => self.handle_report(report)?,
                 delivered = subscription.next() => {
-                    let delivered = delivered?;
-                    self.handle_delivered(consumer, &delivered)?;
-                    subscription.handled(delivered.offset).await;
+                    let records = at_hand(delivered?, &mut subscription)?;
+                    self.handle_delivered(consumer, &records)?;
+                    if let Some(last) = records.last() {
+                        subscription.handled(last.offset).await;
+                    }
                 }
             }
+            // The publishers run beside this loop, on its task: what is ready goes out before more is
+            // handled, however much there is.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -218,31 +228,33 @@ impl Actor {
         Ok(())
     }
 
-    /// One record: position, sequence, state and effects in one transaction.
+    /// Records, in order: position, sequences, state and effects in one transaction.
     fn handle_delivered(
         &mut self,
         consumer: Consumer<'_>,
-        delivered: &Delivered,
+        records: &[Delivered],
     ) -> Result<(), Error> {
         let database = self.database.clone();
         database.transaction(|transaction| {
-            exchange::set_position(transaction, consumer, &delivered.position())?;
-            let rejected = match &delivered.record {
-                Ok(record) => {
-                    self.handle_record(transaction, consumer, delivered.offset, record)?
+            for delivered in records {
+                exchange::set_position(transaction, consumer, &delivered.position())?;
+                let rejected = match &delivered.record {
+                    Ok(record) => {
+                        self.handle_record(transaction, consumer, delivered.offset, record)?
+                    }
+                    // The letter says why by itself.
+                    Err(_) => Some(String::new()),
+                };
+                if let Some(reason) = rejected {
+                    DeadLetter::new(consumer, delivered, &reason).enqueue(
+                        transaction,
+                        &self.name,
+                        Endpoint::Processor(self.outbox.coin),
+                        self.outbox.incarnation,
+                    )?;
                 }
-                // The letter says why by itself.
-                Err(_) => Some(String::new()),
-            };
-            if let Some(reason) = rejected {
-                DeadLetter::new(consumer, delivered, &reason).enqueue(
-                    transaction,
-                    &self.name,
-                    Endpoint::Processor(self.outbox.coin),
-                    self.outbox.incarnation,
-                )?;
             }
-            Ok::<_, Error>(())
+            Ok::<_, Error>(self.handlers.store(transaction)?)
         })?;
         self.wake();
         self.order()
@@ -262,7 +274,8 @@ impl Actor {
                 }
             }
             let answers = self.handlers.report(transaction, report)?;
-            self.answer(transaction, &answers)
+            self.answer(transaction, &answers)?;
+            Ok::<_, Error>(self.handlers.store(transaction)?)
         })?;
         self.wake();
         self.order()
@@ -370,18 +383,18 @@ impl Actor {
         Ok(handled.rejected)
     }
 
-    /// Left out while the coordinator's key is unknown, and while earlier records wait for the bus:
-    /// the outbox must not grow with the time that the bus is away.
+    /// Left out while the coordinator's key is unknown, and while many records wait for the bus: the
+    /// outbox must not grow with the time that the bus is away.
     fn handle_heartbeat(&mut self) -> Result<(), Error> {
         let Some(coordinator) = self.coordinator else { return Ok(()) };
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let heartbeat = Heartbeat {
-            at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            at_ms: wall_clock::now_ms(),
             pid: std::process::id(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
         self.database.transaction(|transaction| {
-            if exchange::pending(transaction, &self.outbox.topic, 1)?.is_empty() {
+            let waiting = exchange::pending(transaction, &self.outbox.topic, BACKLOG)?;
+            if waiting.len() < BACKLOG as usize {
                 self.outbox.heartbeat(transaction, &heartbeat, &coordinator)?;
             }
             Ok::<_, Error>(())
@@ -410,6 +423,18 @@ impl Actor {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// A record, and those behind it that are there already.
+fn at_hand(first: Delivered, subscription: &mut Subscription) -> Result<Vec<Delivered>, BusError> {
+    let mut records = vec![first];
+    while records.len() < AT_ONCE {
+        match subscription.next().now_or_never() {
+            Some(delivered) => records.push(delivered?),
+            None => break,
+        }
+    }
+    Ok(records)
 }
 
 /// Watches the external chain, if there is one.

@@ -29,7 +29,8 @@ pub enum Refusal {
     /// Another instance has taken this one's place.
     #[error(
         "a newer instance of this processor (incarnation {newer}) writes to the topic; this one \
-         stops: two instances with the same key shares must not sign"
+         stops: two instances with the same key shares must not sign. If no other runs, this \
+         machine's clock was behind when this folder was made: set it and make the folder anew"
     )]
     Replaced {
         /// The other's incarnation.

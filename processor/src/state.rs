@@ -1,10 +1,9 @@
 //! What a processor knows of itself and of its coordinator, in its database.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
-use serai_bus::{Database, DatabaseError, Migration, exchange};
+use serai_bus::{Database, DatabaseError, Migration, exchange, wall_clock};
 use serai_messages::{Coin, Incarnation, Name, ProcessorKey};
 
 use crate::keystore::{Cipher, DamagedSecret};
@@ -115,8 +114,7 @@ pub fn open(
             cipher.open(CHECK_LABEL, &check).map_err(damaged)?;
             return Ok(Incarnation(incarnation.cast_unsigned()));
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let incarnation = i64::try_from(now).unwrap_or(i64::MAX).max(1);
+        let incarnation = i64::try_from(wall_clock::now_ms()).unwrap_or(i64::MAX).max(1);
         let check = cipher.seal(CHECK_LABEL, b"keystore").map_err(damaged)?;
         transaction
             .execute(
