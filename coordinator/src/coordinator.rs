@@ -2,10 +2,11 @@
 //! network, signature, cli. They stop in reverse.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serai_bus::{Bus, BusError, DatabaseError, Migration};
+use serai_bus::{Bus, BusError, Database, DatabaseError, Migration, exchange};
 use serai_messages::{Incarnation, Name, Topic};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,21 @@ pub enum Error {
     /// The network process could not be made.
     #[error(transparent)]
     Network(#[from] network::Error),
+    /// Another instance of this validator was at work on this bus, which this state does not know of.
+    #[error(
+        "this data folder is new, but {topic} holds {records} records that a coordinator of this \
+         name has written: another one runs, or the folder of a former one was lost. Stop this one \
+         if the other runs; otherwise restore the newest backup in place of {database} \
+         (docs/operating.md)"
+    )]
+    ForgottenLife {
+        /// The topic.
+        topic: String,
+        /// How many records it holds.
+        records: u64,
+        /// Our database.
+        database: PathBuf,
+    },
     /// A process ended.
     #[error("{0}")]
     Ended(crate::processes::core::task::Ended),
@@ -128,6 +144,10 @@ async fn start(
         .chain(coins.iter().map(|coin| Topic::Chain(*coin)))
         .collect();
     create_topics(bus.as_ref(), &name, &topics).await?;
+    let first_life = database.read(store::is_first_life)?;
+    if first_life {
+        refuse_forgotten_life(bus.as_ref(), &database, &name).await?;
+    }
     let mut publishers = Publishers::new(&bus, &database, &name, &topics);
     tracing::info!(%name, validator = %keys.public(), %incarnation, "coordinator starts");
 
@@ -168,7 +188,11 @@ async fn start(
     // Network: the other validators.
     let genesis = observation.clone();
     let (actor, network, inbound) = network::new(
-        network::Settings { listen: config.network.listen.clone(), timing: Default::default() },
+        network::Settings {
+            listen: config.network.listen.clone(),
+            timing: Default::default(),
+            first_life,
+        },
         &keys.identity,
         Arc::clone(&keys.validator),
         incarnation,
@@ -252,6 +276,36 @@ async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(
                 tokio::time::sleep(BUS_RETRY).await;
             }
             done => return done,
+        }
+    }
+}
+
+/// A folder that has never said anything finds its topic empty, unless there was another before it, or is
+/// one beside it (ADR 0019).
+async fn refuse_forgotten_life(
+    bus: &dyn Bus,
+    database: &Database,
+    name: &Name,
+) -> Result<(), Error> {
+    let topic = Topic::Serai.full_name(name);
+    if database.read(|connection| exchange::has_spoken(connection, &topic))? {
+        return Ok(());
+    }
+    let held = loop {
+        match bus.info(&topic).await {
+            Ok(held) => break held,
+            Err(BusError::Unavailable { bus, reason }) => {
+                tracing::warn!(bus, reason, "waiting for the bus");
+                tokio::time::sleep(BUS_RETRY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    match held.next.saturating_sub(held.earliest) {
+        0 => Ok(()),
+        records => {
+            let database = database.path().to_owned();
+            Err(Error::ForgottenLife { topic, records, database })
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The process: one loop, whose arms call `handle_*`.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -39,6 +38,8 @@ pub struct Settings {
     pub listen: Vec<Multiaddr>,
     /// Pauses and time limits.
     pub timing: Timing,
+    /// Whether the state knows of no life before this one: it then stops where a peer has met another.
+    pub first_life: bool,
 }
 
 /// The process, not yet running.
@@ -95,6 +96,7 @@ impl Actor {
             peer: self.identity.public().to_peer_id(),
             signer: self.signer,
             incarnation: self.incarnation,
+            first_life: self.settings.first_life,
             timing: self.settings.timing,
         });
         let mut swarm = swarm::build(self.identity)?;
@@ -313,10 +315,7 @@ impl Running {
                 incarnation: active.and_then(|link| link.proven),
                 queued: queue.rows,
                 queued_bytes: queue.bytes,
-                last_seen_ms: state
-                    .last_seen
-                    .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok())
-                    .and_then(|since| u64::try_from(since.as_millis()).ok()),
+                last_seen_ms: state.last_seen_ms,
                 last_error: state.last_error.clone(),
                 counts: super::Counts { dropped: queue.dropped, ..state.counts },
             });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use libp2p::PeerId;
 use libp2p::swarm::{ConnectionId, DialError};
+use serai_bus::wall_clock;
 use serai_messages::ValidatorKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -125,7 +126,7 @@ impl Running {
             return Ok(());
         }
         state.last_error = None;
-        state.last_seen = Some(std::time::SystemTime::now());
+        state.last_seen_ms = Some(wall_clock::now_ms());
         state.redial = None;
         let Some(link) = state.link(connection) else { return Ok(()) };
         link.proven = Some(incarnation);
@@ -173,6 +174,14 @@ impl Running {
                 database: self.database.path().to_owned(),
             });
         }
+        if let LinkEnd::Forgotten { former } = end {
+            return Err(Error::Forgotten {
+                own: self.own.incarnation,
+                former,
+                by: validator,
+                database: self.database.path().to_owned(),
+            });
+        }
         self.close(connection);
         let Some(state) = self.peers.get_mut(&validator) else { return Ok(()) };
         let counts = &mut state.counts;
@@ -183,7 +192,9 @@ impl Running {
             LinkEnd::PeerReplaced { .. } => Some(&mut counts.replaced),
             LinkEnd::Wire(_) => Some(&mut counts.violations),
             LinkEnd::Lost(_) | LinkEnd::Silent(_) | LinkEnd::Slow(_) => None,
-            LinkEnd::Replaced { .. } | LinkEnd::Closed => return Ok(()),
+            LinkEnd::Replaced { .. } | LinkEnd::Forgotten { .. } | LinkEnd::Closed => {
+                return Ok(());
+            }
         };
         match refusal {
             Some(count) => {

@@ -3,7 +3,9 @@
 //! ```text
 //! both at once:  challenge (32)                                            → read exactly 32
 //!                incarnation (8, little endian) sr25519 signature (64)     → read exactly 72
-//!                verdict (1): 1 = proven, 0 = refused, 2 = replaced, followed by a Proof
+//!                verdict (1): 1 = proven, 0 = refused, 2 = replaced, followed by a Proof,
+//!                             3 = proven, as a former life did, followed by its Proof;
+//!                             answered with 1 by a life that knows of a former one
 //! then frames (module wire)
 //! ```
 //!
@@ -34,6 +36,7 @@ use super::wire::{Ack, Batch, Frame, ReadError, WireError, read_frame, read_leng
 const PROVEN: u8 = 1;
 const REFUSED: u8 = 0;
 const REPLACED: u8 = 2;
+const FORMER: u8 = 3;
 
 /// Time that a refused remote has to read so.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -78,6 +81,8 @@ pub(super) struct Own {
     pub(super) peer: PeerId,
     pub(super) signer: Arc<serai_sr25519::Signer>,
     pub(super) incarnation: Incarnation,
+    /// Whether this instance knows of no life before it.
+    pub(super) first_life: bool,
     pub(super) timing: Timing,
 }
 
@@ -120,6 +125,10 @@ pub(super) enum LinkEnd {
     PeerReplaced { proven: Incarnation, newest: Incarnation },
     #[error("this coordinator is replaced by incarnation {newest}")]
     Replaced { newest: Incarnation },
+    #[error(
+        "incarnation {former} of this coordinator has spoken before, which it does not know of"
+    )]
+    Forgotten { former: Incarnation },
     #[error(transparent)]
     Wire(#[from] WireError),
     #[error("nothing heard for {0:?}")]
@@ -253,17 +262,49 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
         refuse(stream, &verdict).await;
         return Err(LinkEnd::PeerReplaced { proven: claim.incarnation, newest: *newest });
     }
-    stream.write_all(&[PROVEN]).await?;
+    // An instance that does not know of its former life ends here, before it counts as the newest.
+    let former = remote.newest.as_ref().filter(|(newest, _)| *newest < claim.incarnation);
+    let former = former.and_then(|(_, evidence)| evidence.as_ref());
+    let former = former.filter(|bytes| bytes.len() == PROOF_BYTES);
+    match former {
+        None => stream.write_all(&[PROVEN]).await?,
+        Some(evidence) => stream.write_all(&[&[FORMER], evidence.as_slice()].concat()).await?,
+    }
     stream.flush().await?;
     read_verdict(stream, own).await?;
+    if former.is_some() {
+        let mut known = [0; 1];
+        stream.read_exact(&mut known).await?;
+        if known != [PROVEN] {
+            return Err(LinkEnd::RefusedByPeer);
+        }
+    }
     Ok(proof)
 }
 
-async fn read_verdict<S: AsyncRead + Unpin>(stream: &mut S, own: &Own) -> Result<(), LinkEnd> {
+async fn read_verdict<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    own: &Own,
+) -> Result<(), LinkEnd> {
     let mut verdict = [0; 1];
     stream.read_exact(&mut verdict).await?;
     match verdict {
         [PROVEN] => Ok(()),
+        [FORMER] => {
+            let mut evidence = [0; PROOF_BYTES];
+            stream.read_exact(&mut evidence).await?;
+            match decode::<Proof>(&evidence) {
+                Ok(proof) if proof.is_of(own.genesis, own.validator) => {
+                    if own.first_life {
+                        return Err(LinkEnd::Forgotten { former: proof.claim.incarnation });
+                    }
+                }
+                _ => return Err(LinkEnd::RefusedByPeer),
+            }
+            stream.write_all(&[PROVEN]).await?;
+            stream.flush().await?;
+            Ok(())
+        }
         [REPLACED] => {
             let mut evidence = [0; PROOF_BYTES];
             stream.read_exact(&mut evidence).await?;

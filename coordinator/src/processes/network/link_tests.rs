@@ -29,6 +29,7 @@ fn own(number: u8, incarnation: u64) -> Arc<Own> {
         peer: peer(number),
         signer: Arc::new(signer(number)),
         incarnation: Incarnation(incarnation),
+        first_life: false,
         timing,
     })
 }

@@ -89,10 +89,12 @@ impl Proof {
         validator: ValidatorKey,
         incarnation: Incarnation,
     ) -> bool {
-        self.claim.genesis == genesis
-            && self.claim.prover.validator == validator
-            && self.claim.incarnation > incarnation
-            && self.holds()
+        self.claim.incarnation > incarnation && self.is_of(genesis, validator)
+    }
+
+    /// Whether this shows an instance of `validator` on `genesis`.
+    pub(super) fn is_of(&self, genesis: BlockHash, validator: ValidatorKey) -> bool {
+        self.claim.genesis == genesis && self.claim.prover.validator == validator && self.holds()
     }
 }
 

@@ -81,6 +81,21 @@ pub enum Error {
     /// The bus refused for good.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// Another instance of this coordinator writes to its topics.
+    #[error(
+        "{topic} holds a record of incarnation {other} of this coordinator, which is {own}: two \
+         coordinators run with this name, and this one stops before they contradict each other. \
+         Leave one running; to go on with this one's folder, restore its newest backup \
+         (docs/operating.md)"
+    )]
+    TwoInstances {
+        /// The topic.
+        topic: String,
+        /// Our incarnation.
+        own: Incarnation,
+        /// The other's.
+        other: Incarnation,
+    },
     /// Another process has ended.
     #[error("the {0} process has ended")]
     Ended(&'static str),

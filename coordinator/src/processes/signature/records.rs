@@ -72,10 +72,13 @@ impl Running {
         incoming: Incoming,
         wake: &mut Wake,
     ) -> Result<Option<String>, Error> {
+        // Whatever it says, it lives: one that has much to do has its heartbeats wait behind that.
+        if !matches!(incoming, Incoming::Key(_)) {
+            self.surroundings.lifecycle.heartbeat(coin);
+        }
         match incoming {
             Incoming::Heartbeat(heartbeat) => {
                 tracing::trace!(%coin, pid = heartbeat.pid, "heartbeat");
-                self.surroundings.lifecycle.heartbeat(coin);
             }
             Incoming::Key(announcement) => {
                 let step = Step::LearnProcessorKey(coin);

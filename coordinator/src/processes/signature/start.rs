@@ -44,6 +44,7 @@ impl Running {
         let speaker = Arc::new(speaker);
         let feed = Feed::new(&settings.name, incarnation);
         let restored = surroundings.database.read(store::restored)?.and_then(|it| it.block);
+        let first_life = surroundings.database.read(store::is_first_life)?;
         let mut keygens = Keygens::new(Arc::clone(&speaker), settings.attempt_blocks, restored);
         let losses = keygens.resume(&surroundings.database)?;
         let mut signings = Signings::new(Arc::clone(&speaker), feed.clone(), restored);
@@ -78,6 +79,7 @@ impl Running {
             signings,
             alarms,
             incarnation,
+            first_life,
             feed,
             serai_topic,
             height,

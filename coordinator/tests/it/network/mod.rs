@@ -103,7 +103,8 @@ impl Validator {
     async fn start_as(&mut self, signer: Signer) -> Node {
         let key = ValidatorKey(signer.public());
         let database = Database::open(&self.database_path(), &[tables::MIGRATION]).unwrap();
-        let settings = Settings { listen: self.listen.clone(), timing: self.timing };
+        let settings =
+            Settings { listen: self.listen.clone(), timing: self.timing, first_life: false };
         let (actor, mailbox, inbound) = network::new(
             settings,
             &self.identity,

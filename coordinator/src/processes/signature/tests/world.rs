@@ -288,7 +288,8 @@ async fn start(
 ) -> Running {
     let identity = Zeroizing::new(signer.public());
     let incarnation = Incarnation(1);
-    let settings = network::Settings { listen: Vec::new(), timing: Default::default() };
+    let settings =
+        network::Settings { listen: Vec::new(), timing: Default::default(), first_life: false };
     let (actor, network, inbound) =
         network::new(settings, &identity, Arc::clone(signer), incarnation, database.clone())
             .unwrap();
