@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::crash_point;
@@ -94,6 +95,9 @@ const STATEMENTS: usize = 256;
 /// Time that another connection may hold the file.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// SQLite's name of a database that is no file.
+const IN_MEMORY: &str = ":memory:";
+
 /// A shared handle. Calls block for as long as a commit takes (an fsync), so they belong on a
 /// process' own thread; the lock is never held across an await.
 #[derive(Clone, Debug)]
@@ -113,8 +117,46 @@ impl Database {
             crash_point::arm(path.parent());
             crate::wall_clock::arm(path.parent());
         }
+        let connection =
+            Connection::open(path).map_err(|source| DatabaseError::of(path, source))?;
+        Self::over(path, connection, migrations)
+    }
+
+    /// A database that lives as long as its last handle, and nowhere else: for simulations, whose crashes
+    /// keep what was committed.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn in_memory(migrations: &[Migration]) -> Result<Self, DatabaseError> {
+        let path = Path::new(IN_MEMORY);
+        let connection =
+            Connection::open_in_memory().map_err(|source| DatabaseError::of(path, source))?;
+        Self::over(path, connection, migrations)
+    }
+
+    /// A copy in memory of all that is committed, with a life of its own.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn duplicate(&self) -> Result<Self, DatabaseError> {
+        let copy = Self::in_memory(&[])?;
+        self.read(|connection| {
+            let mut to = copy.lock();
+            Backup::new(connection, &mut to)?.run_to_completion(
+                i32::MAX,
+                std::time::Duration::ZERO,
+                None,
+            )
+        })?;
+        Ok(copy)
+    }
+
+    fn over(
+        path: &Path,
+        connection: Connection,
+        migrations: &[Migration],
+    ) -> Result<Self, DatabaseError> {
         let error = |source| DatabaseError::of(path, source);
-        let connection = Connection::open(path).map_err(error)?;
         connection.busy_timeout(BUSY).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection

@@ -6,6 +6,7 @@
 //! its effects are committed together or not at all.
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
+use serai_messages::planted::{Bug, is_planted};
 use serai_messages::{Endpoint, Incarnation, IntentId, Record, Sequence};
 
 use crate::{Migration, OffsetReset, Position, Start};
@@ -182,7 +183,10 @@ pub fn accept(
         if incarnation.0 < newest {
             return Ok(Acceptance::Replaced);
         }
-        if incarnation.0 == newest && sequence.0 <= seen_sequence.cast_unsigned() {
+        if incarnation.0 == newest
+            && sequence.0 <= seen_sequence.cast_unsigned()
+            && !is_planted(Bug::RepeatsHandled)
+        {
             return Ok(Acceptance::Repeat);
         }
     }

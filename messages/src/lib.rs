@@ -23,6 +23,7 @@ mod encoding;
 mod ids;
 pub mod keygen;
 pub mod observation;
+pub mod planted;
 mod record;
 pub mod signing;
 mod statement;

@@ -11,11 +11,12 @@ use serai_bus::{
     wall_clock,
 };
 use serai_messages::control::Heartbeat;
-use serai_messages::{Endpoint, Name, ProcessorKey, Record, Topic};
+use serai_messages::{Endpoint, Incarnation, Name, ProcessorKey, Record, Topic};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::conversation::{Answer, Request};
+use crate::crypto::Engines;
 use crate::external::Desk;
 use crate::handlers::Handlers;
 use crate::inbox::{Input, Reader, Refusal};
@@ -23,7 +24,7 @@ use crate::keygen::Keygen;
 use crate::ledger::{self, Book};
 use crate::outbox::Outbox;
 use crate::settings::{Error, Settings};
-use crate::signing::Signing;
+use crate::signing::{Due, Signing};
 use crate::state::{self, Birth};
 use crate::watcher::{Report, Watcher};
 
@@ -41,7 +42,7 @@ const AT_ONCE: usize = 16;
 const BACKLOG: u32 = 64;
 
 /// The name under which the position is kept.
-const READER: &str = "processor";
+pub(crate) const READER: &str = "processor";
 
 /// A processor, ready to run.
 #[derive(Debug)]
@@ -68,9 +69,21 @@ impl Actor {
     /// # Errors
     /// [`Error`] when the folder is not this processor's, or its database cannot be used.
     pub fn new(settings: Settings, bus: Arc<dyn Bus>) -> Result<Self, Error> {
+        let coin = settings.external.coin();
+        let Settings { folder, name, cipher, .. } = &settings;
+        let (database, incarnation) = state::open(folder, name, coin, cipher)?;
+        Self::over(settings, bus, database, incarnation)
+    }
+
+    /// As [`Actor::new`], on a database that is open.
+    pub(crate) fn over(
+        settings: Settings,
+        bus: Arc<dyn Bus>,
+        database: Database,
+        incarnation: Incarnation,
+    ) -> Result<Self, Error> {
         let Settings { name, external, secret, cipher, .. } = settings;
         let coin = external.coin();
-        let (database, incarnation) = state::open(&settings.folder, &name, coin, &cipher)?;
         let topic = Topic::Chain(coin).full_name(&name);
         let dead_letter_topic = Topic::DeadLetter.full_name(&name);
         let (publisher, waker) = Publisher::new(bus.clone(), database.clone(), topic.clone());
@@ -212,11 +225,16 @@ impl Actor {
                 Err(error) => return Err(error.into()),
             }
         };
+        self.begin(info.next)
+    }
+
+    /// Notes the birth on a topic whose next offset is `next`, and announces the key.
+    pub(crate) fn begin(&mut self, next: u64) -> Result<(), Error> {
         self.birth = self.database.transaction(|transaction| {
             let birth = match state::birth(transaction)? {
                 Some(birth) => birth,
                 None => {
-                    let birth = Birth { next: info.next, superseding: false };
+                    let birth = Birth { next, superseding: false };
                     state::set_birth(transaction, birth)?;
                     birth
                 }
@@ -229,7 +247,7 @@ impl Actor {
     }
 
     /// Records, in order: position, sequences, state and effects in one transaction.
-    fn handle_delivered(
+    pub(crate) fn handle_delivered(
         &mut self,
         consumer: Consumer<'_>,
         records: &[Delivered],
@@ -279,6 +297,24 @@ impl Actor {
         })?;
         self.wake();
         self.order()
+    }
+
+    /// Something is due that the ledger did not work out.
+    pub(crate) fn handle_due(&mut self, due: Due) -> Result<(), Error> {
+        let database = self.database.clone();
+        database.transaction(|transaction| {
+            let answers = self.handlers.due(transaction, due)?;
+            self.answer(transaction, &answers)?;
+            Ok::<_, Error>(self.handlers.store(transaction)?)
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Makes keys and signs with other engines.
+    pub(crate) fn set_engines(&mut self, engines: Engines) {
+        self.handlers.keygen.set_engines(engines);
+        self.handlers.signing.set_engines(engines);
     }
 
     /// Tells the watcher what follows from what is committed.

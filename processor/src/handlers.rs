@@ -8,7 +8,7 @@ use serai_messages::{Coin, ValidatorSet, keygen as messages, vault};
 use crate::conversation::{Answer, Request};
 use crate::keygen::{self, Keygen};
 use crate::ledger::{self, Book, Taken};
-use crate::signing::{self, Signing};
+use crate::signing::{self, Due, Signing};
 use crate::watcher::Report;
 
 /// What stops the processor: its own storage, never a message.
@@ -145,6 +145,14 @@ impl Handlers {
             }
         };
         Ok(told.into_iter().map(Answer::from).collect())
+    }
+
+    /// Something is due.
+    ///
+    /// # Errors
+    /// [`Error`]; the caller rolls back and stops.
+    pub fn due(&mut self, transaction: &Transaction<'_>, due: Due) -> Result<Vec<Answer>, Error> {
+        self.take(transaction, Taken { due: vec![due], ..Taken::default() })
     }
 
     /// Carries out what the ledger asks for.

@@ -29,6 +29,7 @@ pub mod chain;
 pub mod cli;
 mod conversation;
 pub mod crypto;
+pub mod driven;
 mod external;
 #[cfg(feature = "faults")]
 pub mod faults;

@@ -85,10 +85,26 @@ pub fn open(
     cipher: &Cipher,
 ) -> Result<(Database, Incarnation), StateError> {
     let database = Database::open(&database_path(folder), &MIGRATIONS)?;
+    let incarnation = claim(&database, folder, name, coin, cipher)?;
+    Ok((database, incarnation))
+}
+
+/// Makes a database this processor's, for the first time or again, and returns its incarnation; see
+/// [`open`].
+///
+/// # Errors
+/// [`StateError`].
+pub(crate) fn claim(
+    database: &Database,
+    folder: &Path,
+    name: &Name,
+    coin: Coin,
+    cipher: &Cipher,
+) -> Result<Incarnation, StateError> {
     // Deleted nonces leave no copy in the file's free pages.
     database.read(|connection| connection.pragma_update(None, "secure_delete", true))?;
     let damaged = |source| StateError::KeystoreKey { folder: folder.to_owned(), source };
-    let incarnation = database.transaction(|transaction| {
+    database.transaction(|transaction| {
         let wrap = |source| StateError::Database(database.error(source));
         let stored = transaction
             .query_row("SELECT name, coin, incarnation, keystore_check FROM processor", (), |row| {
@@ -124,8 +140,7 @@ pub fn open(
             )
             .map_err(wrap)?;
         Ok(Incarnation(incarnation.cast_unsigned()))
-    })?;
-    Ok((database, incarnation))
+    })
 }
 
 /// The coordinator's public key, once it is known.

@@ -160,6 +160,9 @@ pub trait Engine: Send + Sync {
     fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool;
 }
 
+/// Which engine is each key's: [`engine`], or a simulation's.
+pub type Engines = fn(Coin, KeyKind) -> &'static dyn Engine;
+
 /// The engine of one of a vault's two keys.
 pub fn engine(coin: Coin, key: KeyKind) -> &'static dyn Engine {
     match (key, coin) {

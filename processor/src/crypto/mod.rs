@@ -31,7 +31,7 @@ mod tests;
 mod vault_keys;
 
 pub use engine::{
-    Accusation, Ceremony, Committed, Engine, Fault, Messages, Shared, Signing, engine,
+    Accusation, Ceremony, Committed, Engine, Engines, Fault, Messages, Shared, Signing, engine,
 };
 pub use scheme::Scheme;
 pub use seed::Seed;

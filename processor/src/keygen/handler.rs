@@ -13,7 +13,7 @@ use super::machines::Machines;
 use super::party::own_participant;
 use super::tables::{self, Step};
 use super::{InvalidParty, InvalidStatement};
-use crate::crypto::{Ceremony, Engine, Fault, Seed, engine};
+use crate::crypto::{Ceremony, Engine, Engines, Fault, Seed, engine};
 use crate::keystore::{self, Backup, BackupError, Cipher, DamagedSecret};
 
 /// What stops the processor: its own storage, never a message.
@@ -76,6 +76,7 @@ impl From<InvalidStatement> for Stop {
 #[derive(Debug)]
 pub struct Keygen {
     pub(super) coin: Coin,
+    pub(super) engines: Engines,
     pub(super) own: ProcessorKey,
     pub(super) cipher: Cipher,
     pub(super) backups: PathBuf,
@@ -109,6 +110,7 @@ impl Keygen {
     pub fn new(coin: Coin, own: ProcessorKey, cipher: Cipher, backups: PathBuf) -> Self {
         Self {
             coin,
+            engines: engine,
             own,
             cipher,
             backups,
@@ -116,6 +118,11 @@ impl Keygen {
             #[cfg(feature = "faults")]
             fault: None,
         }
+    }
+
+    /// Makes keys with other engines.
+    pub fn set_engines(&mut self, engines: Engines) {
+        self.engines = engines;
     }
 
     /// Makes this processor misbehave.
@@ -207,7 +214,7 @@ impl Keygen {
     }
 
     pub(super) fn engine(&self, key: KeyKind) -> &'static dyn Engine {
-        engine(self.coin, key)
+        (self.engines)(self.coin, key)
     }
 
     fn confirmed(

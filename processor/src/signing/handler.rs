@@ -6,6 +6,7 @@ use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_bus::DatabaseError;
 use serai_messages::observation::SeraiBlock;
+use serai_messages::planted::{Bug, is_planted};
 use serai_messages::signing::{
     Content, CoordinatorMessage, MAX_MESSAGES, ProcessorMessage, Shares, SigningId, Thing,
 };
@@ -16,7 +17,7 @@ use super::request::{SigningSet, message_digest, preprocess_digest, seeds_label}
 use super::tables::{self, Preprocess, Stored, Used};
 use super::vaults::Vault;
 use crate::chain::ToSign;
-use crate::crypto::{Fault, Seed};
+use crate::crypto::{Engines, Fault, Seed, engine};
 use crate::keystore::{Cipher, DamagedSecret};
 
 /// Preprocesses of one thing that wait to be signed with: one for each opener, and one ahead.
@@ -94,6 +95,7 @@ impl<E: Into<Error>> From<E> for Stop {
 /// transaction of; the vaults' keys are kept once they are read.
 pub struct Signing {
     pub(super) coin: Coin,
+    pub(super) engines: Engines,
     pub(super) cipher: Cipher,
     pub(super) vaults: BTreeMap<(Session, u8), Vault>,
     #[cfg(feature = "faults")]
@@ -111,11 +113,17 @@ impl Signing {
     pub fn new(coin: Coin, cipher: Cipher) -> Self {
         Self {
             coin,
+            engines: engine,
             cipher,
             vaults: BTreeMap::new(),
             #[cfg(feature = "faults")]
             fault: None,
         }
+    }
+
+    /// Signs with other engines.
+    pub fn set_engines(&mut self, engines: Engines) {
+        self.engines = engines;
     }
 
     /// Makes this processor misbehave.
@@ -323,7 +331,8 @@ impl Signing {
         let own =
             set.own.ok_or_else(|| Stop::Refused("this processor is no signer of it".to_owned()))?;
         let (thing, message) = (stored.id.to_string(), message_digest(stored));
-        if let Some(used) = tables::used_of(transaction, own)? {
+        let reuses = is_planted(Bug::PreprocessReused);
+        if let Some(used) = tables::used_of(transaction, own)?.filter(|_| !reuses) {
             let of_this = used.thing == thing && used.message == message;
             if of_this && used.open == open && used.signing_set == set.digest {
                 return Ok(used.answer);
@@ -376,7 +385,9 @@ impl Signing {
         };
         // Whatever came of it: this preprocess meets no second signing set.
         let used = Used { thing, message, signing_set: set.digest, open, answer };
-        tables::bind(transaction, own, &used)?;
+        if !reuses {
+            tables::bind(transaction, own, &used)?;
+        }
         Ok(used.answer)
     }
 

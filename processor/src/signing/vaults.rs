@@ -7,7 +7,7 @@ use serai_messages::signing::Content;
 
 use super::handler::{Error, Signing, Stop};
 use super::tables::Stored;
-use crate::crypto::{VaultKeys, engine};
+use crate::crypto::VaultKeys;
 use crate::keygen::half;
 use crate::keystore::{self, DamagedSecret};
 
@@ -49,8 +49,9 @@ impl Signing {
             let label = keystore::vault_label(found.id);
             let both = self.cipher.open(&label, &keystore::keys(transaction, found.id)?)?;
             let bytes = half(&both, kind).ok_or(DamagedSecret { label })?;
-            let keys =
-                engine(self.coin, kind).open(bytes).map_err(|fault| Error::Keys { set, fault })?;
+            let keys = (self.engines)(self.coin, kind)
+                .open(bytes)
+                .map_err(|fault| Error::Keys { set, fault })?;
             self.vaults.insert(place, Vault { members: found.members, keys });
         }
         Ok(self.vaults.get(&place))

@@ -4,6 +4,7 @@
 use serai_messages::{
     Enclosed, SignedStatement,
     keygen::{PeerMessage, Round},
+    planted::{Bug, is_planted},
 };
 
 use super::{
@@ -33,6 +34,7 @@ impl Keygen {
         let mismatches: Vec<_> = digests
             .iter()
             .enumerate()
+            .filter(|_| !is_planted(Bug::AgreementSkipped))
             .filter(differs)
             .take(dishonest + 1)
             .map(|(about, digest)| Conflict { round, reporter, about, digest: *digest })

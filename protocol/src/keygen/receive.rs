@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serai_messages::{
     Attempt, Body, STATEMENT_CONTEXT, SignedStatement, VERSION,
     keygen::{PeerMessage, Round},
+    planted::{Bug, is_planted},
     threshold,
 };
 
@@ -111,11 +112,13 @@ impl Keygen {
             return self.receive_vote(statement, signer, id.attempt, removed, *height, out);
         }
         match id.attempt.cmp(&self.running.attempt()) {
-            std::cmp::Ordering::Less => self.help_late(statement, out),
+            std::cmp::Ordering::Less if !is_planted(Bug::StalePartyAccepted) => {
+                self.help_late(statement, out);
+            }
             std::cmp::Ordering::Greater => {
                 self.receive_early(statement, message, signer, depth, out)
             }
-            std::cmp::Ordering::Equal => {
+            std::cmp::Ordering::Less | std::cmp::Ordering::Equal => {
                 let position = self.running.positions.get(&statement.signer).copied();
                 if let (Some(position), Some(_)) = (position, self.running.own) {
                     self.receive_current(statement, message, position, depth, out);

@@ -2,6 +2,7 @@
 
 use serai_messages::{
     Body, Enclosed, SignedStatement, ValidatorKey,
+    planted::{Bug, is_planted},
     signing::{CoordinatorMessage, PeerMessage, Request, Shares},
 };
 
@@ -152,13 +153,15 @@ impl Signing {
         };
         let left = self.sessions_left(opener);
         let Some(peer) = self.peers.get_mut(opener) else { return };
-        if let Some(first) = peer.joined.values().find(|joined| joined.preprocess == preprocess) {
+        let reuses = is_planted(Bug::PreprocessReused);
+        let same = peer.joined.values().find(|joined| joined.preprocess == preprocess);
+        if let Some(first) = same.filter(|_| !reuses) {
             let evidence = vec![first.statement.clone(), statement.clone()];
             let kind = FaultKind::ReusedPreprocess { signer: own };
             return self.fault(opener, kind, evidence, out);
         }
         // What an earlier life has told, its processor knows best.
-        let told = !self.opens || peer.told.as_ref() == Some(&preprocess);
+        let told = !self.opens || reuses || peer.told.as_ref() == Some(&preprocess);
         if !told || !left {
             return;
         }

@@ -187,7 +187,17 @@ pub fn migrations(others: &[Migration]) -> Vec<Migration> {
 /// # Errors
 /// [`DatabaseError`].
 pub fn incarnation(database: &Database) -> Result<Incarnation, DatabaseError> {
-    let first = life_of(wall_clock::now_ms());
+    incarnation_or(database, life_of(wall_clock::now_ms()))
+}
+
+/// As [`incarnation`], with `first` as a new state's.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub fn incarnation_or(
+    database: &Database,
+    first: Incarnation,
+) -> Result<Incarnation, DatabaseError> {
     database.transaction(|transaction| {
         transaction
             .execute(
@@ -246,8 +256,21 @@ pub fn begin_anew(
     now_ms: i64,
     last: Incarnation,
 ) -> rusqlite::Result<Incarnation> {
+    begin_anew_as(transaction, now_ms, life_of(u64::try_from(now_ms).unwrap_or_default()), last)
+}
+
+/// As [`begin_anew`], with `life` as the incarnation where it is later than `last`.
+///
+/// # Errors
+/// SQLite's.
+pub fn begin_anew_as(
+    transaction: &Transaction<'_>,
+    now_ms: i64,
+    life: Incarnation,
+    last: Incarnation,
+) -> rusqlite::Result<Incarnation> {
     let next = stored_incarnation(transaction)?.max(last).0.saturating_add(1);
-    let incarnation = life_of(u64::try_from(now_ms).unwrap_or_default()).0.max(next);
+    let incarnation = life.0.max(next);
     transaction.execute(
         "INSERT INTO instance (id, incarnation) VALUES (1, ?1)
          ON CONFLICT (id) DO UPDATE SET incarnation = excluded.incarnation",

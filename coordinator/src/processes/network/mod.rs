@@ -43,6 +43,7 @@
 mod actor;
 mod connections;
 mod delivery;
+pub mod driven;
 mod error;
 pub mod gate;
 mod handler;

@@ -9,7 +9,7 @@ use futures::stream::TryChunksError;
 use futures::{StreamExt, TryStreamExt};
 use serai_bus::{Database, DatabaseError, Waker, exchange};
 use serai_messages::observation::{Event, SeraiBlock};
-use serai_messages::{BlockHash, BlockNumber};
+use serai_messages::{BlockHash, BlockNumber, Incarnation};
 use tokio::sync::{Notify, watch};
 
 use super::chain::{self, BlockFacts};
@@ -265,22 +265,9 @@ impl Follower {
     /// Stores the blocks' events and the cursor in one transaction, and then lets others know.
     fn commit(&self, blocks: &[BlockFacts]) -> Result<Option<SeraiBlock>, DatabaseError> {
         let Some(last) = blocks.last().map(|facts| facts.block) else { return Ok(None) };
-        let incarnation = self.settings.incarnation;
-        let store = |transaction: &rusqlite::Transaction<'_>| {
-            for facts in blocks {
-                for event in &facts.events {
-                    tables::note(transaction, event, &facts.supplies)?;
-                    record::enqueue(transaction, &self.topic, incarnation, event)?;
-                }
-                if !facts.events.is_empty() || facts.block == last {
-                    let event = Event::SeraiFinalized { block: facts.block };
-                    record::enqueue(transaction, &self.topic, incarnation, &event)?;
-                }
-            }
-            tables::set_cursor(transaction, last)
-        };
         self.database.transaction(|transaction| {
-            store(transaction).map_err(|source| self.database.error(source))
+            store(transaction, &self.topic, self.settings.incarnation, blocks)
+                .map_err(|source| self.database.error(source))
         })?;
         self.waker.wake();
         if blocks.iter().any(|facts| facts.events.iter().any(concerns_submissions)) {
@@ -296,6 +283,30 @@ impl Follower {
         metrics::gauge!("serai_observation_cursor").set(last.number.0 as f64);
         Ok(Some(last))
     }
+}
+
+/// Stores the events of blocks that follow each other for `topic`, and moves the cursor.
+///
+/// # Errors
+/// SQLite's.
+pub(super) fn store(
+    transaction: &rusqlite::Transaction<'_>,
+    topic: &str,
+    incarnation: Incarnation,
+    blocks: &[BlockFacts],
+) -> rusqlite::Result<()> {
+    let Some(last) = blocks.last().map(|facts| facts.block) else { return Ok(()) };
+    for facts in blocks {
+        for event in &facts.events {
+            tables::note(transaction, event, &facts.supplies)?;
+            record::enqueue(transaction, topic, incarnation, event)?;
+        }
+        if !facts.events.is_empty() || facts.block == last {
+            let event = Event::SeraiFinalized { block: facts.block };
+            record::enqueue(transaction, topic, incarnation, &event)?;
+        }
+    }
+    tables::set_cursor(transaction, last)
 }
 
 /// Whether a submission may have waited for this.

@@ -42,6 +42,7 @@ mod client;
 mod clock;
 mod consumer;
 mod decode;
+pub mod driven;
 mod error;
 mod feed;
 mod follower;

@@ -173,7 +173,8 @@ impl Actor {
         let genesis = self.surroundings.observation.genesis().await;
         let genesis = genesis.map_err(|_| Error::Ended("observation"))?;
         self.first_look().await?;
-        let (mut running, mut intake) = Running::start(self, genesis).await?;
+        let mut running = Running::start(self, genesis).await?;
+        let mut intake = running.read();
         let mut probe = tokio::time::interval(PROBE);
         probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -23,10 +23,15 @@ impl Alarms {
 
     /// Waits for the next one; for ever where there is none. Cancel safe.
     pub async fn next(&self) {
-        match self.0.first() {
-            Some((at, ..)) => tokio::time::sleep_until(*at).await,
+        match self.first() {
+            Some(at) => tokio::time::sleep_until(at).await,
             None => std::future::pending().await,
         }
+    }
+
+    /// When the next one rings.
+    pub fn first(&self) -> Option<Instant> {
+        self.0.first().map(|(at, ..)| *at)
     }
 
     /// Takes all, as if time had passed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Transaction;
 use serai_bus::{DeadLetter, Delivered, Waker, exchange};
 use serai_messages::signing::SigningId;
-use serai_messages::{Endpoint, ValidatorSet};
+use serai_messages::{Endpoint, ValidatorSet, planted};
 use serai_protocol::{keygen, signing};
 
 use super::actor::{Error, READER};
@@ -46,6 +46,11 @@ impl Running {
                 }
                 for (_, inbound) in std::mem::take(&mut this.parked) {
                     accepted.extend(this.handle_inbound(transaction, inbound, wake)?);
+                }
+                if planted::is_planted(planted::Bug::AcknowledgedBeforeStored) {
+                    for (peer, last) in std::mem::take(&mut accepted) {
+                        let _ = peer.send(last);
+                    }
                 }
                 Ok(accepted)
             })

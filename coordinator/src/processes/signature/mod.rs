@@ -29,6 +29,7 @@ mod answers;
 mod check;
 mod clock;
 mod conversation;
+pub mod driven;
 mod due;
 mod error;
 mod events;

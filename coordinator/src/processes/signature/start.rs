@@ -25,7 +25,7 @@ use crate::processes::core::store;
 
 impl Running {
     /// Makes the process from what is stored.
-    pub(super) async fn start(actor: Actor, genesis: BlockHash) -> Result<(Self, Intake), Error> {
+    pub(super) async fn start(actor: Actor, genesis: BlockHash) -> Result<Self, Error> {
         let Actor { settings, keys, incarnation, surroundings } = actor;
         let Keys { validator, processors, .. } = keys;
         let serai_topic = Topic::Serai.full_name(&settings.name);
@@ -52,23 +52,6 @@ impl Running {
         for (id, delay_ms, timer) in signings.resume(&surroundings.database)? {
             alarms.arm(id, delay_ms, timer);
         }
-        let check = SetCheck {
-            observation: surroundings.observation.clone(),
-            board: surroundings.board.clone(),
-            coins: conversations.keys().copied().collect(),
-            topic: serai_topic.clone(),
-        };
-        let intake = Intake::new(
-            Arc::clone(&surroundings.bus),
-            surroundings.database.clone(),
-            conversations
-                .values()
-                .map(|conversation| conversation.topic.clone())
-                .chain([serai_topic.clone()]),
-            READER,
-            settings.offset_reset,
-            &check,
-        );
         let (height, parked) = (BlockNumber::default(), BTreeMap::new());
         let mut running = Self {
             settings,
@@ -86,7 +69,27 @@ impl Running {
             parked,
         };
         running.announce(losses).await?;
-        Ok((running, intake))
+        Ok(running)
+    }
+
+    /// Begins to read the topics, from where this process stands on each.
+    pub(super) fn read(&self) -> Intake {
+        let surroundings = &self.surroundings;
+        let check = SetCheck {
+            observation: surroundings.observation.clone(),
+            board: surroundings.board.clone(),
+            coins: self.conversations.keys().copied().collect(),
+            topic: self.serai_topic.clone(),
+        };
+        let topics = self.conversations.values().map(|conversation| conversation.topic.clone());
+        Intake::new(
+            Arc::clone(&surroundings.bus),
+            surroundings.database.clone(),
+            topics.chain([self.serai_topic.clone()]),
+            READER,
+            self.settings.offset_reset,
+            &check,
+        )
     }
 
     /// SEED, signature process start-up: publish the public keys; and what a restart must tell the

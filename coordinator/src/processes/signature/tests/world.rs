@@ -330,7 +330,7 @@ async fn start(
         processors: BTreeMap::from([(COIN, SecretKey::from_bytes(&own.to_bytes()))]),
     };
     let actor = Actor { settings, keys, incarnation, surroundings };
-    Running::start(actor, GENESIS).await.unwrap().0
+    Running::start(actor, GENESIS).await.unwrap()
 }
 
 /// Four validators and what is between them.
