@@ -8,8 +8,8 @@ use serai_bus::exchange::{self, Acceptance, Consumer};
 use serai_bus::{
     Bus, BusError, Database, DeadLetter, Delivered, OffsetReset, Publisher, Subscription, Waker,
 };
-use serai_messages::control::Heartbeat;
-use serai_messages::{Endpoint, Name, ProcessorKey, Record, Topic};
+use serai_messages::control::{Heartbeat, KeyAnnouncement};
+use serai_messages::{Endpoint, Name, ProcessorKey, Record, Topic, Versions};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -63,7 +63,7 @@ impl Actor {
     /// # Errors
     /// [`Error`] when the folder is not this processor's, or its database cannot be used.
     pub fn new(settings: Settings, bus: Arc<dyn Bus>) -> Result<Self, Error> {
-        let Settings { name, external, secret, cipher, .. } = settings;
+        let Settings { name, external, secret, cipher, speaks, .. } = settings;
         let coin = external.coin();
         let (database, incarnation) = state::open(&settings.folder, &name, coin, &cipher)?;
         let topic = Topic::Chain(coin).full_name(&name);
@@ -97,7 +97,9 @@ impl Actor {
             }
             Ok::<_, Error>(state::coordinator_key(transaction)?)
         })?;
-        let outbox = Outbox { coin, topic, incarnation, secret };
+        let coordinator_speaks =
+            database.read(state::coordinator_versions)?.unwrap_or(Versions::only(speaks.oldest));
+        let outbox = Outbox { coin, topic, incarnation, secret, speaks, coordinator_speaks };
         Ok(Self {
             name,
             bus,
@@ -298,6 +300,7 @@ impl Actor {
             incarnation: self.outbox.incarnation,
             secret: &self.outbox.secret,
             coordinator: self.coordinator.as_ref(),
+            speaks: self.outbox.speaks,
             birth: self.birth,
         };
         match reader.open(offset, record) {
@@ -314,7 +317,12 @@ impl Actor {
                 Ok(None)
             }
             Ok(Input::Announcement(announcement)) => {
-                self.handle_announcement(transaction, announcement.key)
+                let KeyAnnouncement { key, speaks, .. } = announcement;
+                let refused = self.handle_announcement(transaction, key)?;
+                if refused.is_some() {
+                    return Ok(refused);
+                }
+                self.handle_versions(transaction, speaks)
             }
             Ok(Input::Message(request)) => {
                 let (from, sequence) = (record.from, record.sequence);
@@ -356,6 +364,24 @@ impl Actor {
                 Ok(None)
             }
         }
+    }
+
+    /// What the coordinator speaks. Returns why neither understands the other, if so.
+    fn handle_versions(
+        &mut self,
+        transaction: &Transaction<'_>,
+        speaks: Versions,
+    ) -> Result<Option<String>, Error> {
+        if self.outbox.coordinator_speaks != speaks {
+            state::set_coordinator_versions(transaction, speaks)?;
+            self.outbox.coordinator_speaks = speaks;
+            tracing::info!(%speaks, "message versions of the coordinator");
+        }
+        let apart = self.outbox.apart();
+        if let Some(reason) = &apart {
+            tracing::error!(reason, "nothing can be said");
+        }
+        Ok(apart)
     }
 
     fn handle_request(

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use rand_core::RngCore;
-use serai_messages::{Incarnation, Sequence, ValidatorKey};
+use serai_messages::{Incarnation, Sequence, ValidatorKey, Versions};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) waiting: Option<(ConnectionId, Batch)>,
     pub(super) last_seen: Option<SystemTime>,
     pub(super) last_error: Option<String>,
+    /// Message versions that it has proven since the start.
+    pub(super) speaks: Option<Versions>,
     pub(super) counts: Counts,
 }
 
@@ -72,6 +74,7 @@ impl State {
             waiting: None,
             last_seen: None,
             last_error: None,
+            speaks: None,
             counts: Counts::default(),
         };
         state.dial_at(now);

@@ -53,7 +53,11 @@ mod tables;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests;
+mod versions;
 
+#[cfg(feature = "faults")]
+pub use faults::versions_from_environment;
 pub use actor::{Actor, Error, Settings, Surroundings, new};
 pub use mailbox::Mailbox;
 pub use tables::MIGRATION;
+pub use versions::Spoken;

@@ -174,7 +174,12 @@ async fn a_peer_on_another_chain_is_refused_by_both() {
     let bob = b.start().await;
     bob.stop();
     let database = Database::open(&b.database_path(), &[tables::MIGRATION]).unwrap();
-    let settings = Settings { listen: Vec::new(), timing: Timing::default() };
+    let settings = Settings {
+        listen: Vec::new(),
+        timing: Timing::default(),
+        reads: Versions::SPOKEN,
+        announces: Versions::SPOKEN,
+    };
     let (actor, mailbox, _inbound) =
         network::new(settings, &b.identity, Arc::new(b.signer()), Incarnation(1), database)
             .unwrap();
