@@ -281,7 +281,9 @@ async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board, sp
         let network::Reach { peers, missing, apart, .. } = reach.borrow_and_update().clone();
         let sentences: Vec<_> = apart
             .iter()
-            .map(|(peer, theirs)| speaks.apart("this coordinator", *theirs, &format!("validator {peer}")))
+            .map(|(peer, theirs)| {
+                speaks.apart("this coordinator", *theirs, &format!("validator {peer}"))
+            })
             .collect();
         match sentences.as_slice() {
             [] => board.withdraw("network", APART),

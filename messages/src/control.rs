@@ -46,7 +46,10 @@ impl BorshDeserialize for KeyAnnouncement {
             [] => Versions::FIRST,
             bytes => match Versions::try_from_slice(bytes)? {
                 Versions::FIRST => {
-                    return Err(Error::new(ErrorKind::InvalidData, "version 1 is written as nothing"));
+                    return Err(Error::new(
+                        ErrorKind::InvalidData,
+                        "version 1 is written as nothing",
+                    ));
                 }
                 speaks => speaks,
             },

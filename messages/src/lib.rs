@@ -34,8 +34,8 @@ pub mod vault;
 mod versions;
 
 pub use encoding::{
-    DecodeError, MAX_BODY_BYTES, OLDEST_VERSION, UnknownVersion, VERSION, decode, decode_in, encode,
-    encode_in,
+    DecodeError, MAX_BODY_BYTES, OLDEST_VERSION, UnknownVersion, VERSION, decode, decode_in,
+    encode, encode_in,
 };
 pub use ids::{
     Attempt, BlockHash, BlockNumber, Coin, Endpoint, Incarnation, IntentId, InvalidId, KeyPair,

@@ -31,7 +31,8 @@ pub(crate) fn write<W: Write>(statement: &Statement, writer: &mut W) -> Result<(
         Body::Keygen(message) => (KEYGEN, encode(&message.id()), encode(message)),
         Body::Signing(message) => (SIGNING, encode(&message.id()), encode(message)),
     };
-    let fields = message.split_first().map(|(kind, rest)| (*kind, rest.strip_prefix(id.as_slice())));
+    let fields =
+        message.split_first().map(|(kind, rest)| (*kind, rest.strip_prefix(id.as_slice())));
     let Some((kind, Some(fields))) = fields else {
         return Err(malformed("a message that does not begin with its session"));
     };
@@ -71,13 +72,15 @@ where
 
 /// A body, of its first form.
 pub(crate) fn body(mut first: Vec<u8>) -> Vec<u8> {
-    first.rotate_left(usize::from(!first.is_empty()));
+    let one = first.len().min(1);
+    first.rotate_left(one);
     [vec![0; 2], first].concat()
 }
 
 /// A body's first form; `None` where the extension is not the default.
 pub(crate) fn first_form(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut first = bytes.strip_prefix(&[0, 0])?.to_vec();
-    first.rotate_right(usize::from(!first.is_empty()));
+    let one = first.len().min(1);
+    first.rotate_right(one);
     Some(first)
 }

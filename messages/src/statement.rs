@@ -152,7 +152,8 @@ impl BorshSerialize for Statement {
 impl BorshDeserialize for Statement {
     fn deserialize_reader<R: Read>(reader: &mut R) -> IoResult<Self> {
         let version = u16::deserialize_reader(reader)?;
-        UnknownVersion::check(version).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+        UnknownVersion::check(version)
+            .map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
         #[cfg(feature = "next-version")]
         if version == crate::next::VERSION {
             return crate::next::read(reader);

@@ -26,7 +26,9 @@ pub struct Versions {
 
 /// Why a text is no range that this build can speak.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no range of message versions from {OLDEST_VERSION} to {NEWEST_KNOWN}; write 1..2")]
+#[error(
+    "{text:?} is no range of message versions from {OLDEST_VERSION} to {NEWEST_KNOWN}; write 1..2"
+)]
 pub struct InvalidVersions {
     text: String,
 }

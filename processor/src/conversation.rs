@@ -136,9 +136,7 @@ impl From<vault::ProcessorMessage> for Answer {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests {
     use serai_messages::observation::SeraiBlock;
-    use serai_messages::{
-        BlockHash, BlockNumber, Coin, Session, VERSION, ValidatorSet, encode,
-    };
+    use serai_messages::{BlockHash, BlockNumber, Coin, Session, VERSION, ValidatorSet, encode};
 
     use super::*;
 

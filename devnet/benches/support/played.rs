@@ -61,12 +61,8 @@ impl Played {
             asked: VecDeque::new(),
         };
         let (key, incarnation) = (played.secret.public(), Incarnation(1));
-        let announcement = encode(&KeyAnnouncement {
-            coin,
-            key,
-            incarnation,
-            speaks: Versions::SPOKEN,
-        });
+        let announcement =
+            encode(&KeyAnnouncement { coin, key, incarnation, speaks: Versions::SPOKEN });
         let record = played.plain("announcement", "control.key", String::new(), announcement);
         played.append(&[record]).await;
         played

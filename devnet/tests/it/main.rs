@@ -24,4 +24,5 @@ mod setup;
 mod seven;
 mod solvency;
 mod stranger;
+mod versions;
 mod wrappers;

@@ -12,8 +12,8 @@ use rand_core::OsRng;
 use serai_bus::{Bus, OffsetReset, SecretKey, Settings as BusSettings, Start, sealing};
 use serai_messages::signing::{Content, Shares, SigningId};
 use serai_messages::{
-    Coin, Endpoint, Incarnation, IntentId, Name, Record, Sequence, Topic, VERSION, ValidatorKey, Versions,
-    decode, encode, keygen, observation::SeraiBlock, signing, vault,
+    Coin, Endpoint, Incarnation, IntentId, Name, Record, Sequence, Topic, VERSION, ValidatorKey,
+    Versions, decode, encode, keygen, observation::SeraiBlock, signing, vault,
 };
 use serai_processor::chain::{connect, network};
 use serai_processor::keystore::Cipher;

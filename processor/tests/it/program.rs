@@ -14,7 +14,8 @@ use serai_messages::keygen::{
 };
 use serai_messages::{
     Attempt, Coin, Endpoint, Incarnation, IntentId, Participant, ProcessorKey, Record, Sequence,
-    Session, SignedStatement, VERSION, ValidatorKey, ValidatorSet, Versions, decode, encode, threshold,
+    Session, SignedStatement, VERSION, ValidatorKey, ValidatorSet, Versions, decode, encode,
+    threshold,
 };
 use tempfile::TempDir;
 

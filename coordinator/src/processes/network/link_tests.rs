@@ -111,7 +111,8 @@ async fn two_links_prove_and_exchange_frames() {
 #[tokio::test]
 async fn two_sides_without_a_common_version_end_and_each_says_why() {
     let versions = |oldest, newest| Versions { oldest, newest };
-    let speaking = |number, speaks| Arc::new(Own { announces: speaks, ..Own::clone(&own(number, 1)) });
+    let speaking =
+        |number, speaks| Arc::new(Own { announces: speaks, ..Own::clone(&own(number, 1)) });
     for (ours, theirs, meet) in [
         (versions(1, 1), versions(1, 2), true),
         (versions(1, 2), versions(2, 2), true),

@@ -30,7 +30,9 @@ impl Incoming {
     fn decode(version: u16, kind: &str, body: &[u8]) -> Result<Self, Unreadable> {
         let family = kind.split_once('.').map_or(kind, |(family, _)| family);
         let incoming = match family {
-            "control" if kind == "control.heartbeat" => Incoming::Heartbeat(decode_in(version, body)?),
+            "control" if kind == "control.heartbeat" => {
+                Incoming::Heartbeat(decode_in(version, body)?)
+            }
             "keygen" => Incoming::Keygen(decode_in(version, body)?),
             "signing" => Incoming::Signing(decode_in(version, body)?),
             "vault" => Incoming::Vault(decode_in(version, body)?),
@@ -262,7 +264,8 @@ impl Conversation {
         let processor = self.processor.ok_or(SendError::UnknownKey(self.coin))?;
         let sequence = self.next_sequence(transaction)?;
         let id = IntentId::new(message.intent((self.incarnation, sequence)))?;
-        let (kind, session, body) = (message.kind(), message.session(), message.body(self.version()));
+        let (kind, session, body) =
+            (message.kind(), message.session(), message.body(self.version()));
         let mut record = self.record(id, kind, session, sequence, body);
         seal(&mut record, &self.own, &processor, &mut OsRng)
             .map_err(|source| SendError::Seal { coin: self.coin, source })?;
@@ -283,8 +286,7 @@ impl Conversation {
         }
         if !self.speaks.contains(record.version) {
             let (found, speaks) = (record.version, self.speaks);
-            let remedy =
-                if found > speaks.newest { "upgrade it" } else { "upgrade the processor" };
+            let remedy = if found > speaks.newest { "upgrade it" } else { "upgrade the processor" };
             return Err(Unreadable::Version { found, speaks, remedy });
         }
         if !record.sealed {

@@ -55,9 +55,9 @@ mod tables;
 mod tests;
 mod versions;
 
+pub use actor::{Actor, Error, Settings, Surroundings, new};
 #[cfg(feature = "faults")]
 pub use faults::versions_from_environment;
-pub use actor::{Actor, Error, Settings, Surroundings, new};
 pub use mailbox::Mailbox;
 pub use tables::MIGRATION;
 pub use versions::Spoken;

@@ -98,7 +98,11 @@ impl Spoken {
         let ranges: Vec<_> = members.iter().map(|(_, speaks)| *speaks).collect();
         let version = announced.choose(&ranges);
         let those = |is_one: &dyn Fn(Versions) -> bool| {
-            members.iter().filter(|(_, speaks)| is_one(*speaks)).map(|(member, _)| *member).collect()
+            members
+                .iter()
+                .filter(|(_, speaks)| is_one(*speaks))
+                .map(|(member, _)| *member)
+                .collect()
         };
         let newest = self.program.newest;
         Ok(Chosen {
@@ -149,11 +153,7 @@ impl Spoken {
 ///
 /// # Errors
 /// SQLite's.
-pub fn hear(
-    transaction: &Transaction<'_>,
-    coin: Coin,
-    speaks: Versions,
-) -> rusqlite::Result<bool> {
+pub fn hear(transaction: &Transaction<'_>, coin: Coin, speaks: Versions) -> rusqlite::Result<bool> {
     let changed = tables::processor_versions(transaction, coin)? != Some(speaks);
     if changed {
         tables::set_processor_versions(transaction, coin, speaks)?;

@@ -13,8 +13,8 @@ use serai_messages::observation::{Event, SeraiBlock, SetMember};
 use serai_messages::signing::{Content, CoordinatorMessage, ProcessorMessage, SigningId, Thing};
 use serai_messages::{
     BlockHash, BlockNumber, Coin, Endpoint, Incarnation, IntentId, Name, Record, Sequence, Session,
-    SignatureBytes, SignedStatement, Topic, ValidatorKey, ValidatorSet, Versions, decode, decode_in,
-    encode, encode_in, vault,
+    SignatureBytes, SignedStatement, Topic, ValidatorKey, ValidatorSet, Versions, decode,
+    decode_in, encode, encode_in, vault,
 };
 use serai_sr25519::Signer;
 use serde_json::Value;
@@ -392,7 +392,13 @@ impl World {
         for number in 1..=4 {
             validators.push(Validator::new(number).await);
         }
-        let world = Self { validators, bad: BTreeSet::new(), restarts: false, deliveries: 0, versions: BTreeSet::new() };
+        let world = Self {
+            validators,
+            bad: BTreeSet::new(),
+            restarts: false,
+            deliveries: 0,
+            versions: BTreeSet::new(),
+        };
         for validator in &world.validators {
             world.know(validator);
         }
