@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::{Bus, BusError, Database, DatabaseError, Migration, exchange};
-use serai_messages::{Incarnation, Name, Topic};
+use serai_messages::{Incarnation, Name, Topic, Versions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -187,11 +187,15 @@ async fn start(
 
     // Network: the other validators.
     let genesis = observation.clone();
+    let speaks = spoken();
+    let told = signature::Spoken { program: speaks, coins: coins.clone() };
     let (actor, network, inbound) = network::new(
         network::Settings {
             listen: config.network.listen.clone(),
             timing: Default::default(),
             first_life,
+            reads: speaks,
+            announces: database.read(|connection| told.announced(connection))?,
         },
         &keys.identity,
         Arc::clone(&keys.validator),
@@ -213,7 +217,7 @@ async fn start(
         tokio::select! {
             () = token.cancelled() => Ok(()),
             ended = running => ended.map_err(|error| error.to_string()),
-            () = show_reach(reach, shown) => Ok(()),
+            () = show_reach(reach, shown, speaks) => Ok(()),
             ended = telling => match ended {
                 Ok(never) => match never {},
                 Err(error) => Err(error.to_string()),
@@ -232,7 +236,7 @@ async fn start(
         inbound,
         lifecycle: lifecycle.clone(),
     };
-    let settings = signature_settings(&config, &name);
+    let settings = signature_settings(&config, &name, speaks);
     let validator = keys.public();
     let (actor, signature) = signature::new(settings, keys, incarnation, surroundings);
     let own = publishers.take(coins.iter().map(|coin| Topic::Chain(*coin)));
@@ -264,6 +268,15 @@ async fn start(
         actor.run(token).await
     })?;
     Ok(())
+}
+
+/// Message versions that this program speaks.
+fn spoken() -> Versions {
+    #[cfg(feature = "faults")]
+    if let Some(asked) = signature::versions_from_environment() {
+        return asked;
+    }
+    Versions::SPOKEN
 }
 
 /// Creates the topics, waiting for the bus as long as it takes.
@@ -312,10 +325,21 @@ async fn refuse_forgotten_life(
 
 /// SEED, start-up: connect to each validator and prove identity both ways. The step is done once all
 /// have been reached; who is away later is a fact of its own.
-async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
+async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board, speaks: Versions) {
+    const APART: &str = "message versions";
     let mut all_met = false;
     loop {
-        let network::Reach { peers, missing, .. } = reach.borrow_and_update().clone();
+        let network::Reach { peers, missing, apart, .. } = reach.borrow_and_update().clone();
+        let sentences: Vec<_> = apart
+            .iter()
+            .map(|(peer, theirs)| {
+                speaks.apart("this coordinator", *theirs, &format!("validator {peer}"))
+            })
+            .collect();
+        match sentences.as_slice() {
+            [] => board.withdraw("network", APART),
+            some => board.report("network", APART, State::Failed(some.join("; "))),
+        }
         let waiting = match missing.as_slice() {
             _ if peers == 0 => Some("no validator set has been read yet".to_owned()),
             [] => None,
@@ -361,7 +385,7 @@ fn observation_settings(
     settings
 }
 
-fn signature_settings(config: &Config, name: &Name) -> signature::Settings {
+fn signature_settings(config: &Config, name: &Name, speaks: Versions) -> signature::Settings {
     let members = config.network.members.iter().filter_map(|(name, member)| {
         Some(network::Peer {
             validator: member.validator?,
@@ -376,6 +400,7 @@ fn signature_settings(config: &Config, name: &Name) -> signature::Settings {
     signature::Settings {
         name: name.clone(),
         coins: config.chains.enabled.clone(),
+        speaks,
         attempt_blocks: config.protocol.attempt_blocks.into(),
         offset_reset: config.kafka.offset_reset,
         pinned: pinned.collect(),

@@ -10,8 +10,8 @@ use serai_bus::{
     Bus, BusError, Database, DeadLetter, Delivered, OffsetReset, Publisher, Subscription, Waker,
     wall_clock,
 };
-use serai_messages::control::Heartbeat;
-use serai_messages::{Endpoint, Incarnation, Name, ProcessorKey, Record, Topic};
+use serai_messages::control::{Heartbeat, KeyAnnouncement};
+use serai_messages::{Endpoint, Incarnation, Name, ProcessorKey, Record, Topic, Versions};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +82,7 @@ impl Actor {
         database: Database,
         incarnation: Incarnation,
     ) -> Result<Self, Error> {
-        let Settings { name, external, secret, cipher, .. } = settings;
+        let Settings { name, external, secret, cipher, speaks, .. } = settings;
         let coin = external.coin();
         let topic = Topic::Chain(coin).full_name(&name);
         let dead_letter_topic = Topic::DeadLetter.full_name(&name);
@@ -115,7 +115,9 @@ impl Actor {
             }
             Ok::<_, Error>(state::coordinator_key(transaction)?)
         })?;
-        let outbox = Outbox { coin, topic, incarnation, secret };
+        let coordinator_speaks =
+            database.read(state::coordinator_versions)?.unwrap_or(Versions::only(speaks.oldest));
+        let outbox = Outbox { coin, topic, incarnation, secret, speaks, coordinator_speaks };
         Ok(Self {
             name,
             bus,
@@ -347,6 +349,7 @@ impl Actor {
             incarnation: self.outbox.incarnation,
             secret: &self.outbox.secret,
             coordinator: self.coordinator.as_ref(),
+            speaks: self.outbox.speaks,
             birth: self.birth,
         };
         match reader.open(offset, record) {
@@ -363,7 +366,12 @@ impl Actor {
                 Ok(None)
             }
             Ok(Input::Announcement(announcement)) => {
-                self.handle_announcement(transaction, announcement.key)
+                let KeyAnnouncement { key, speaks, .. } = announcement;
+                let refused = self.handle_announcement(transaction, key)?;
+                if refused.is_some() {
+                    return Ok(refused);
+                }
+                self.handle_versions(transaction, speaks)
             }
             Ok(Input::Message(request)) => {
                 let (from, sequence) = (record.from, record.sequence);
@@ -405,6 +413,24 @@ impl Actor {
                 Ok(None)
             }
         }
+    }
+
+    /// What the coordinator speaks. Returns why neither understands the other, if so.
+    fn handle_versions(
+        &mut self,
+        transaction: &Transaction<'_>,
+        speaks: Versions,
+    ) -> Result<Option<String>, Error> {
+        if self.outbox.coordinator_speaks != speaks {
+            state::set_coordinator_versions(transaction, speaks)?;
+            self.outbox.coordinator_speaks = speaks;
+            tracing::info!(%speaks, "message versions of the coordinator");
+        }
+        let apart = self.outbox.apart();
+        if let Some(reason) = &apart {
+            tracing::error!(reason, "nothing can be said");
+        }
+        Ok(apart)
     }
 
     fn handle_request(

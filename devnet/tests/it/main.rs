@@ -29,4 +29,5 @@ mod seven;
 mod solvency;
 mod stranger;
 mod two_instances;
+mod versions;
 mod wrappers;

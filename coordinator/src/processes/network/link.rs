@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! both at once:  challenge (32)                                            → read exactly 32
-//!                incarnation (8, little endian) sr25519 signature (64)     → read exactly 72
+//!                incarnation (8, little endian) oldest and newest message version (2 each, likewise)
+//!                sr25519 signature (64)                                    → read exactly 76
 //!                verdict (1): 1 = proven, 0 = refused, 2 = replaced, followed by a Proof,
 //!                             3 = proven, as a former life did, followed by its Proof;
 //!                             answered with 1 by a life that knows of a former one
@@ -10,9 +11,9 @@
 //! ```
 //!
 //! # Promises
-//! Until the remote's proof holds, exactly 104 bytes of it are read, of fixed layout; nothing of
-//! variable length is parsed or allocated, and what follows a refusal is discarded. No frame is written before both verdicts are 1, and none
-//! is read.
+//! Until the remote's proof holds, exactly 108 bytes of it are read, of fixed layout; nothing of
+//! variable length is parsed or allocated, and what follows a refusal is discarded. No frame is written
+//! before both sides are proven, and none is read. Two sides that have no message version in common know so from each other's proofs, and end.
 //!
 //! # Limits
 //! The remote has [`Timing::proof`] for all of this. A frame that was begun has [`Timing::transfer`]
@@ -26,7 +27,9 @@ use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 use rand_core::RngCore;
 use serai_bus::crash_point;
-use serai_messages::{BlockHash, Incarnation, SignatureBytes, ValidatorKey, decode, encode};
+use serai_messages::{
+    BlockHash, Incarnation, SignatureBytes, ValidatorKey, Versions, decode, encode,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -75,6 +78,7 @@ impl Default for Timing {
 }
 
 /// This side, the same for all links.
+#[derive(Clone)]
 pub(super) struct Own {
     pub(super) genesis: BlockHash,
     pub(super) validator: ValidatorKey,
@@ -83,6 +87,8 @@ pub(super) struct Own {
     pub(super) incarnation: Incarnation,
     /// Whether this instance knows of no life before it.
     pub(super) first_life: bool,
+    /// Message versions that peers are told of.
+    pub(super) announces: Versions,
     pub(super) timing: Timing,
 }
 
@@ -123,6 +129,8 @@ pub(super) enum LinkEnd {
         "the peer is incarnation {proven} of its validator, which has been replaced by {newest}"
     )]
     PeerReplaced { proven: Incarnation, newest: Incarnation },
+    #[error("{}", .own.apart("this coordinator", *.theirs, "the peer"))]
+    Apart { own: Versions, theirs: Versions },
     #[error("this coordinator is replaced by incarnation {newest}")]
     Replaced { newest: Incarnation },
     #[error(
@@ -229,15 +237,26 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
 
     let us = End::new(own.validator, &own.peer, challenge);
     let them = End::new(remote.validator, &remote.peer, theirs);
-    let claim =
-        Claim { genesis: own.genesis, prover: us, verifier: them, incarnation: own.incarnation };
+    let claim = Claim {
+        genesis: own.genesis,
+        prover: us,
+        verifier: them,
+        incarnation: own.incarnation,
+        speaks: own.announces,
+    };
     let proof = Proof::new(claim, &own.signer);
     stream.write_all(&own.incarnation.0.to_le_bytes()).await?;
+    stream.write_all(&encode(&own.announces)).await?;
     stream.write_all(&proof.signature.0).await?;
     stream.flush().await?;
 
     let mut incarnation = [0; 8];
     stream.read_exact(&mut incarnation).await?;
+    let [mut oldest, mut newest] = [[0; 2]; 2];
+    stream.read_exact(&mut oldest).await?;
+    stream.read_exact(&mut newest).await?;
+    let speaks =
+        Versions { oldest: u16::from_le_bytes(oldest), newest: u16::from_le_bytes(newest) };
     let mut signature = [0; 64];
     stream.read_exact(&mut signature).await?;
     let claim = Claim {
@@ -245,6 +264,7 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
         prover: them,
         verifier: us,
         incarnation: Incarnation(u64::from_le_bytes(incarnation)),
+        speaks,
     };
     let proof = Proof { claim, signature: SignatureBytes(signature) };
     if !proof.holds() {
@@ -261,6 +281,10 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
         }
         refuse(stream, &verdict).await;
         return Err(LinkEnd::PeerReplaced { proven: claim.incarnation, newest: *newest });
+    }
+    if own.announces.common(speaks).is_none() {
+        refuse(stream, &[REFUSED]).await;
+        return Err(LinkEnd::Apart { own: own.announces, theirs: speaks });
     }
     // An instance that does not know of its former life ends here, before it counts as the newest.
     let former = remote.newest.as_ref().filter(|(newest, _)| *newest < claim.incarnation);

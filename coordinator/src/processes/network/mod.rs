@@ -20,6 +20,8 @@
 //!   forgotten. It arrives in the order of its enqueueing, and [`tables::accept`] drops repeats, so
 //!   it takes effect once.
 //! * An acknowledgement leaves only after [`Inbound::accepted`] was answered.
+//! * Each side's proof says which message versions it speaks; what a peer speaks is remembered. A peer
+//!   that shares none with this coordinator is refused, counted, and named with what to do.
 //! * The highest incarnation of a validator is obeyed. An older instance is shown the newer one's
 //!   signed proof and stops with [`Error::Replaced`]; without such a proof nobody can stop it.
 //! * An instance on a new folder that meets a peer which has met another before is shown that one's

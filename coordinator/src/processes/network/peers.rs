@@ -7,7 +7,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use rand_core::RngCore;
 use serai_bus::wall_clock;
-use serai_messages::{Incarnation, Sequence, ValidatorKey};
+use serai_messages::{Incarnation, Sequence, ValidatorKey, Versions};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -56,6 +56,8 @@ pub(super) struct State {
     /// In milliseconds since the Unix epoch.
     pub(super) last_seen_ms: Option<u64>,
     pub(super) last_error: Option<String>,
+    /// Message versions that it has proven since the start.
+    pub(super) speaks: Option<Versions>,
     pub(super) counts: Counts,
 }
 
@@ -73,6 +75,7 @@ impl State {
             waiting: None,
             last_seen_ms: None,
             last_error: None,
+            speaks: None,
             counts: Counts::default(),
         };
         state.dial_at(now);

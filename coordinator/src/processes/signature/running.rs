@@ -73,6 +73,11 @@ impl Running {
                 waker.wake();
             }
         }
+        if wake.versions {
+            let spoken = self.speaker.spoken();
+            let announced = self.surroundings.database.read(|c| spoken.announced(c))?;
+            self.surroundings.network.announce(announced).await;
+        }
         if wake.network {
             self.surroundings.network.wake();
         }
