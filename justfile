@@ -38,6 +38,14 @@ ci:
 crash-points:
     cargo test --package serai-devnet --test it -- the_end_is_the_same --nocapture
 
+# More deposits and burns than can be signed, and a new set's keys made meanwhile.
+overload seconds="600":
+    OVERLOAD_SECONDS={{seconds}} cargo test --package serai-devnet --test it -- an_overload_passes --nocapture
+
+# A processor, and the bus, away for long.
+absent blocks="2000" seconds="180":
+    ABSENT_BLOCKS={{blocks}} AWAY_SECONDS={{seconds}} cargo test --package serai-devnet --test it -- absent --nocapture
+
 # A validator's folder removed, and restored from its newest backup.
 restored:
     cargo test --package serai-devnet --test it -- restored --nocapture

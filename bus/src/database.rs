@@ -113,7 +113,10 @@ impl Database {
     /// When the file cannot be opened, is no database, or is newer than this program.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, DatabaseError> {
         #[cfg(feature = "faults")]
-        crash_point::arm(path.parent());
+        {
+            crash_point::arm(path.parent());
+            crate::wall_clock::arm(path.parent());
+        }
         let connection =
             Connection::open(path).map_err(|source| DatabaseError::of(path, source))?;
         Self::over(path, connection, migrations)

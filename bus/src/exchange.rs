@@ -207,6 +207,16 @@ pub fn accept(
     Ok(Acceptance::New)
 }
 
+/// Whether anything was ever said on `topic` out of this database.
+///
+/// # Errors
+/// SQLite's.
+pub fn has_spoken(connection: &Connection, topic: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sequences WHERE topic = ?1)")?
+        .query_row([topic], |row| row.get(0))
+}
+
 /// The next sequence towards `to` on `topic` in `incarnation`; from 1 in each incarnation.
 ///
 /// # Errors

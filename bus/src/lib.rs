@@ -36,6 +36,7 @@ pub mod sealing;
 mod settings;
 mod snapshot;
 mod subscription;
+pub mod wall_clock;
 
 pub use bus::{Bus, BusError, Delivered, Position, Reader, Start, TopicInfo, Undecodable};
 pub use database::{Database, DatabaseError, Migration};

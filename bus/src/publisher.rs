@@ -1,6 +1,6 @@
 //! The loop that carries a topic's outbox to the bus.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -16,12 +16,27 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Tells a [`Publisher`] that its outbox has grown; call after the commit. Waking it twice or in
 /// vain is harmless.
 #[derive(Clone, Debug, Default)]
-pub struct Waker(Arc<Notify>);
+pub struct Waker(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    grown: Notify,
+    away: Mutex<Option<String>>,
+}
 
 impl Waker {
     /// See the type.
     pub fn wake(&self) {
-        self.0.notify_one();
+        self.0.grown.notify_one();
+    }
+
+    /// Why the bus does not take what waits, in a sentence; none while it does.
+    pub fn away(&self) -> Option<String> {
+        self.0.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_away(&self, away: Option<String>) {
+        *self.0.away.lock().unwrap_or_else(PoisonError::into_inner) = away;
     }
 }
 
@@ -63,10 +78,11 @@ impl Publisher {
         let mut away = false;
         loop {
             match self.publish().await {
-                Ok(0) => self.waker.0.notified().await,
+                Ok(0) => self.waker.0.grown.notified().await,
                 Ok(_) if away => {
                     tracing::info!(topic = self.topic, "publishing again");
                     away = false;
+                    self.waker.set_away(None);
                 }
                 Ok(_) => {}
                 Err(PublishError::Bus(BusError::Unavailable { bus, reason })) => {
@@ -80,6 +96,10 @@ impl Publisher {
                         );
                     }
                     away = true;
+                    self.waker.set_away(Some(format!(
+                        "{} cannot be written to {bus}: {reason}",
+                        self.topic
+                    )));
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(error) => return Err(error),

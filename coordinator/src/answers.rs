@@ -63,6 +63,7 @@ impl Answers for Answering {
         status["causes"] = json!(self.board.causes());
         status["processors"] = json!(self.lifecycle.status());
         status["signings"] = self.signature.signings().map_err(unanswered)?;
+        status["messages"] = self.signature.versions(self.validator).map_err(unanswered)?;
         status["serai"] = match timeout(PATIENCE, self.observation.status()).await {
             Ok(Ok(serai)) => json!(serai),
             Ok(Err(error)) => json!({"error": error.to_string()}),
@@ -72,6 +73,7 @@ impl Answers for Answering {
             Ok(Some(network)) => json!({
                 "peer_id": network.peer_id,
                 "listening": network.listening,
+                "announces": network.announces,
                 "denied": network.denied,
                 "peers": network.peers.len(),
                 "proven": network.peers.iter().filter(|peer| peer.proven).count(),

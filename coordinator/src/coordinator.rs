@@ -2,11 +2,12 @@
 //! network, signature, cli. They stop in reverse.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serai_bus::{Bus, BusError, DatabaseError, Migration};
-use serai_messages::{Incarnation, Name, Topic};
+use serai_bus::{Bus, BusError, Database, DatabaseError, Migration, exchange};
+use serai_messages::{Incarnation, Name, Topic, Versions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +61,21 @@ pub enum Error {
     /// The network process could not be made.
     #[error(transparent)]
     Network(#[from] network::Error),
+    /// Another instance of this validator was at work on this bus, which this state does not know of.
+    #[error(
+        "this data folder is new, but {topic} holds {records} records that a coordinator of this \
+         name has written: another one runs, or the folder of a former one was lost. Stop this one \
+         if the other runs; otherwise restore the newest backup in place of {database} \
+         (docs/operating.md)"
+    )]
+    ForgottenLife {
+        /// The topic.
+        topic: String,
+        /// How many records it holds.
+        records: u64,
+        /// Our database.
+        database: PathBuf,
+    },
     /// A process ended.
     #[error("{0}")]
     Ended(crate::processes::core::task::Ended),
@@ -128,6 +144,10 @@ async fn start(
         .chain(coins.iter().map(|coin| Topic::Chain(*coin)))
         .collect();
     create_topics(bus.as_ref(), &name, &topics).await?;
+    let first_life = database.read(store::is_first_life)?;
+    if first_life {
+        refuse_forgotten_life(bus.as_ref(), &database, &name).await?;
+    }
     let mut publishers = Publishers::new(&bus, &database, &name, &topics);
     tracing::info!(%name, validator = %keys.public(), %incarnation, "coordinator starts");
 
@@ -167,8 +187,16 @@ async fn start(
 
     // Network: the other validators.
     let genesis = observation.clone();
+    let speaks = spoken();
+    let told = signature::Spoken { program: speaks, coins: coins.clone() };
     let (actor, network, inbound) = network::new(
-        network::Settings { listen: config.network.listen.clone(), timing: Default::default() },
+        network::Settings {
+            listen: config.network.listen.clone(),
+            timing: Default::default(),
+            first_life,
+            reads: speaks,
+            announces: database.read(|connection| told.announced(connection))?,
+        },
         &keys.identity,
         Arc::clone(&keys.validator),
         incarnation,
@@ -189,7 +217,7 @@ async fn start(
         tokio::select! {
             () = token.cancelled() => Ok(()),
             ended = running => ended.map_err(|error| error.to_string()),
-            () = show_reach(reach, shown) => Ok(()),
+            () = show_reach(reach, shown, speaks) => Ok(()),
             ended = telling => match ended {
                 Ok(never) => match never {},
                 Err(error) => Err(error.to_string()),
@@ -208,7 +236,7 @@ async fn start(
         inbound,
         lifecycle: lifecycle.clone(),
     };
-    let settings = signature_settings(&config, &name);
+    let settings = signature_settings(&config, &name, speaks);
     let validator = keys.public();
     let (actor, signature) = signature::new(settings, keys, incarnation, surroundings);
     let own = publishers.take(coins.iter().map(|coin| Topic::Chain(*coin)));
@@ -242,6 +270,15 @@ async fn start(
     Ok(())
 }
 
+/// Message versions that this program speaks.
+fn spoken() -> Versions {
+    #[cfg(feature = "faults")]
+    if let Some(asked) = signature::versions_from_environment() {
+        return asked;
+    }
+    Versions::SPOKEN
+}
+
 /// Creates the topics, waiting for the bus as long as it takes.
 async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(), BusError> {
     let names: Vec<String> = topics.iter().map(|topic| topic.full_name(name)).collect();
@@ -256,12 +293,53 @@ async fn create_topics(bus: &dyn Bus, name: &Name, topics: &[Topic]) -> Result<(
     }
 }
 
+/// A folder that has never said anything finds its topic empty, unless there was another before it, or is
+/// one beside it (ADR 0019).
+async fn refuse_forgotten_life(
+    bus: &dyn Bus,
+    database: &Database,
+    name: &Name,
+) -> Result<(), Error> {
+    let topic = Topic::Serai.full_name(name);
+    if database.read(|connection| exchange::has_spoken(connection, &topic))? {
+        return Ok(());
+    }
+    let held = loop {
+        match bus.info(&topic).await {
+            Ok(held) => break held,
+            Err(BusError::Unavailable { bus, reason }) => {
+                tracing::warn!(bus, reason, "waiting for the bus");
+                tokio::time::sleep(BUS_RETRY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    match held.next.saturating_sub(held.earliest) {
+        0 => Ok(()),
+        records => {
+            let database = database.path().to_owned();
+            Err(Error::ForgottenLife { topic, records, database })
+        }
+    }
+}
+
 /// SEED, start-up: connect to each validator and prove identity both ways. The step is done once all
 /// have been reached; who is away later is a fact of its own.
-async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
+async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board, speaks: Versions) {
+    const APART: &str = "message versions";
     let mut all_met = false;
     loop {
-        let network::Reach { peers, missing, .. } = reach.borrow_and_update().clone();
+        let network::Reach { peers, missing, apart, .. } = reach.borrow_and_update().clone();
+        let sentences: Vec<_> = apart
+            .iter()
+            .map(|(peer, theirs)| {
+                speaks.apart("this coordinator", *theirs, &format!("validator {peer}"))
+            })
+            .collect();
+        match sentences.as_slice() {
+            [] => board.withdraw("network", APART),
+            some => board.report("network", APART, State::Failed(some.join("; "))),
+        }
         let waiting = match missing.as_slice() {
             _ if peers == 0 => Some("no validator set has been read yet".to_owned()),
             [] => None,
@@ -307,7 +385,7 @@ fn observation_settings(
     settings
 }
 
-fn signature_settings(config: &Config, name: &Name) -> signature::Settings {
+fn signature_settings(config: &Config, name: &Name, speaks: Versions) -> signature::Settings {
     let members = config.network.members.iter().filter_map(|(name, member)| {
         Some(network::Peer {
             validator: member.validator?,
@@ -322,6 +400,7 @@ fn signature_settings(config: &Config, name: &Name) -> signature::Settings {
     signature::Settings {
         name: name.clone(),
         coins: config.chains.enabled.clone(),
+        speaks,
         attempt_blocks: config.protocol.attempt_blocks.into(),
         offset_reset: config.kafka.offset_reset,
         pinned: pinned.collect(),

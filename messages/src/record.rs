@@ -96,7 +96,8 @@ pub struct Record {
     pub incarnation: Incarnation,
     /// Writer's sequence towards `to`, from 1.
     pub sequence: Sequence,
-    /// Encoding version of the body.
+    /// Encoding version of the body; of a key announcement always
+    /// [`ANNOUNCEMENT_VERSION`](crate::control::ANNOUNCEMENT_VERSION).
     pub version: u16,
     /// Whether the body is sealed.
     pub sealed: bool,

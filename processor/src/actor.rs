@@ -1,15 +1,17 @@
-//! The processor's one loop: reads its topic, handles each record in one transaction, publishes.
+//! The processor's one loop: reads its topic, handles the records at hand in one transaction, publishes.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use futures::FutureExt as _;
 use rusqlite::Transaction;
 use serai_bus::exchange::{self, Acceptance, Consumer};
 use serai_bus::{
     Bus, BusError, Database, DeadLetter, Delivered, OffsetReset, Publisher, Subscription, Waker,
+    wall_clock,
 };
-use serai_messages::control::Heartbeat;
-use serai_messages::{Endpoint, Incarnation, Name, ProcessorKey, Record, Topic};
+use serai_messages::control::{Heartbeat, KeyAnnouncement};
+use serai_messages::{Endpoint, Incarnation, Name, ProcessorKey, Record, Topic, Versions};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +33,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Longest wait for the outbox at the end; what is left then goes out after the next start.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Records that are handled in one transaction.
+const AT_ONCE: usize = 16;
 
 /// So many records wait at most before the chain's newest block is reported no more: the outbox must
 /// not grow with the time that the bus is away.
@@ -77,7 +82,7 @@ impl Actor {
         database: Database,
         incarnation: Incarnation,
     ) -> Result<Self, Error> {
-        let Settings { name, external, secret, cipher, .. } = settings;
+        let Settings { name, external, secret, cipher, speaks, .. } = settings;
         let coin = external.coin();
         let topic = Topic::Chain(coin).full_name(&name);
         let dead_letter_topic = Topic::DeadLetter.full_name(&name);
@@ -110,7 +115,9 @@ impl Actor {
             }
             Ok::<_, Error>(state::coordinator_key(transaction)?)
         })?;
-        let outbox = Outbox { coin, topic, incarnation, secret };
+        let coordinator_speaks =
+            database.read(state::coordinator_versions)?.unwrap_or(Versions::only(speaks.oldest));
+        let outbox = Outbox { coin, topic, incarnation, secret, speaks, coordinator_speaks };
         Ok(Self {
             name,
             bus,
@@ -190,11 +197,16 @@ impl Actor {
                 _ = heartbeat.tick() => self.handle_heartbeat()?,
                 report = self.desk.next() => self.handle_report(report)?,
                 delivered = subscription.next() => {
-                    let delivered = delivered?;
-                    self.handle_delivered(consumer, &delivered)?;
-                    subscription.handled(delivered.offset).await;
+                    let records = at_hand(delivered?, &mut subscription)?;
+                    self.handle_delivered(consumer, &records)?;
+                    if let Some(last) = records.last() {
+                        subscription.handled(last.offset).await;
+                    }
                 }
             }
+            // The publishers run beside this loop, on its task: what is ready goes out before more is
+            // handled, however much there is.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -236,31 +248,33 @@ impl Actor {
         Ok(())
     }
 
-    /// One record: position, sequence, state and effects in one transaction.
+    /// Records, in order: position, sequences, state and effects in one transaction.
     pub(crate) fn handle_delivered(
         &mut self,
         consumer: Consumer<'_>,
-        delivered: &Delivered,
+        records: &[Delivered],
     ) -> Result<(), Error> {
         let database = self.database.clone();
         database.transaction(|transaction| {
-            exchange::set_position(transaction, consumer, &delivered.position())?;
-            let rejected = match &delivered.record {
-                Ok(record) => {
-                    self.handle_record(transaction, consumer, delivered.offset, record)?
+            for delivered in records {
+                exchange::set_position(transaction, consumer, &delivered.position())?;
+                let rejected = match &delivered.record {
+                    Ok(record) => {
+                        self.handle_record(transaction, consumer, delivered.offset, record)?
+                    }
+                    // The letter says why by itself.
+                    Err(_) => Some(String::new()),
+                };
+                if let Some(reason) = rejected {
+                    DeadLetter::new(consumer, delivered, &reason).enqueue(
+                        transaction,
+                        &self.name,
+                        Endpoint::Processor(self.outbox.coin),
+                        self.outbox.incarnation,
+                    )?;
                 }
-                // The letter says why by itself.
-                Err(_) => Some(String::new()),
-            };
-            if let Some(reason) = rejected {
-                DeadLetter::new(consumer, delivered, &reason).enqueue(
-                    transaction,
-                    &self.name,
-                    Endpoint::Processor(self.outbox.coin),
-                    self.outbox.incarnation,
-                )?;
             }
-            Ok::<_, Error>(())
+            Ok::<_, Error>(self.handlers.store(transaction)?)
         })?;
         self.wake();
         self.order()
@@ -280,7 +294,8 @@ impl Actor {
                 }
             }
             let answers = self.handlers.report(transaction, report)?;
-            self.answer(transaction, &answers)
+            self.answer(transaction, &answers)?;
+            Ok::<_, Error>(self.handlers.store(transaction)?)
         })?;
         self.wake();
         self.order()
@@ -291,7 +306,8 @@ impl Actor {
         let database = self.database.clone();
         database.transaction(|transaction| {
             let answers = self.handlers.due(transaction, due)?;
-            self.answer(transaction, &answers)
+            self.answer(transaction, &answers)?;
+            Ok::<_, Error>(self.handlers.store(transaction)?)
         })?;
         self.wake();
         Ok(())
@@ -333,6 +349,7 @@ impl Actor {
             incarnation: self.outbox.incarnation,
             secret: &self.outbox.secret,
             coordinator: self.coordinator.as_ref(),
+            speaks: self.outbox.speaks,
             birth: self.birth,
         };
         match reader.open(offset, record) {
@@ -349,7 +366,12 @@ impl Actor {
                 Ok(None)
             }
             Ok(Input::Announcement(announcement)) => {
-                self.handle_announcement(transaction, announcement.key)
+                let KeyAnnouncement { key, speaks, .. } = announcement;
+                let refused = self.handle_announcement(transaction, key)?;
+                if refused.is_some() {
+                    return Ok(refused);
+                }
+                self.handle_versions(transaction, speaks)
             }
             Ok(Input::Message(request)) => {
                 let (from, sequence) = (record.from, record.sequence);
@@ -393,6 +415,24 @@ impl Actor {
         }
     }
 
+    /// What the coordinator speaks. Returns why neither understands the other, if so.
+    fn handle_versions(
+        &mut self,
+        transaction: &Transaction<'_>,
+        speaks: Versions,
+    ) -> Result<Option<String>, Error> {
+        if self.outbox.coordinator_speaks != speaks {
+            state::set_coordinator_versions(transaction, speaks)?;
+            self.outbox.coordinator_speaks = speaks;
+            tracing::info!(%speaks, "message versions of the coordinator");
+        }
+        let apart = self.outbox.apart();
+        if let Some(reason) = &apart {
+            tracing::error!(reason, "nothing can be said");
+        }
+        Ok(apart)
+    }
+
     fn handle_request(
         &mut self,
         transaction: &Transaction<'_>,
@@ -405,18 +445,18 @@ impl Actor {
         Ok(handled.rejected)
     }
 
-    /// Left out while the coordinator's key is unknown, and while earlier records wait for the bus:
-    /// the outbox must not grow with the time that the bus is away.
+    /// Left out while the coordinator's key is unknown, and while many records wait for the bus: the
+    /// outbox must not grow with the time that the bus is away.
     fn handle_heartbeat(&mut self) -> Result<(), Error> {
         let Some(coordinator) = self.coordinator else { return Ok(()) };
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let heartbeat = Heartbeat {
-            at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            at_ms: wall_clock::now_ms(),
             pid: std::process::id(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
         self.database.transaction(|transaction| {
-            if exchange::pending(transaction, &self.outbox.topic, 1)?.is_empty() {
+            let waiting = exchange::pending(transaction, &self.outbox.topic, BACKLOG)?;
+            if waiting.len() < BACKLOG as usize {
                 self.outbox.heartbeat(transaction, &heartbeat, &coordinator)?;
             }
             Ok::<_, Error>(())
@@ -445,6 +485,18 @@ impl Actor {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// A record, and those behind it that are there already.
+fn at_hand(first: Delivered, subscription: &mut Subscription) -> Result<Vec<Delivered>, BusError> {
+    let mut records = vec![first];
+    while records.len() < AT_ONCE {
+        match subscription.next().now_or_never() {
+            Some(delivered) => records.push(delivered?),
+            None => break,
+        }
+    }
+    Ok(records)
 }
 
 /// Watches the external chain, if there is one.

@@ -3,7 +3,7 @@
 //! The family is the first part of a record's type (`keygen.start`, `signing.sign`,
 //! `vault.executed`) and chooses the decoder.
 
-use serai_messages::{SessionId, decode, encode, keygen, signing, vault};
+use serai_messages::{SessionId, decode_in, encode_in, keygen, signing, vault};
 
 /// What a coordinator asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +17,16 @@ pub enum Request {
 }
 
 impl Request {
-    /// Reads the body of a record of type `kind`.
+    /// Reads the body of a record of type `kind`, in `version`.
     ///
     /// # Errors
     /// Why the record cannot be read, for the dead letters.
-    pub fn read(kind: &str, body: &[u8]) -> Result<Self, String> {
+    pub fn read(version: u16, kind: &str, body: &[u8]) -> Result<Self, String> {
         let family = kind.split_once('.').map_or(kind, |(family, _)| family);
         let request = match family {
-            "keygen" => decode(body).map(|message| Request::Keygen(Box::new(message))),
-            "signing" => decode(body).map(|message| Request::Signing(Box::new(message))),
-            "vault" => decode(body).map(|message| Request::Vault(Box::new(message))),
+            "keygen" => decode_in(version, body).map(|it| Request::Keygen(Box::new(it))),
+            "signing" => decode_in(version, body).map(|it| Request::Signing(Box::new(it))),
+            "vault" => decode_in(version, body).map(|it| Request::Vault(Box::new(it))),
             _ => return Err(format!("no processor is asked a {kind:?}")),
         };
         let request = request.map_err(|error| error.to_string())?;
@@ -104,12 +104,12 @@ impl Answer {
         }
     }
 
-    /// The record's body.
-    pub fn body(&self) -> Vec<u8> {
+    /// The record's body, in `version`.
+    pub fn body(&self, version: u16) -> Vec<u8> {
         match self {
-            Answer::Keygen(message) => encode(message),
-            Answer::Signing(message) => encode(message),
-            Answer::Vault(message) => encode(message),
+            Answer::Keygen(message) => encode_in(version, message),
+            Answer::Signing(message) => encode_in(version, message),
+            Answer::Vault(message) => encode_in(version, message),
         }
     }
 }
@@ -136,7 +136,7 @@ impl From<vault::ProcessorMessage> for Answer {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests {
     use serai_messages::observation::SeraiBlock;
-    use serai_messages::{BlockHash, BlockNumber, Coin, Session, ValidatorSet};
+    use serai_messages::{BlockHash, BlockNumber, Coin, Session, VERSION, ValidatorSet, encode};
 
     use super::*;
 
@@ -146,12 +146,12 @@ mod tests {
         let block = SeraiBlock { number: BlockNumber(4), hash: BlockHash([4; 32]) };
         let message = vault::CoordinatorMessage::HandedOver { set, block };
         let body = encode(&message);
-        let request = Request::read(message.kind(), &body).unwrap();
+        let request = Request::read(VERSION, message.kind(), &body).unwrap();
         assert_eq!(request, Request::Vault(Box::new(message)));
-        let reason = Request::read("vault.retired", &body).unwrap_err();
+        let reason = Request::read(VERSION, "vault.retired", &body).unwrap_err();
         assert!(reason.contains("vault.handed-over"), "{reason}");
-        Request::read("signing.sign", &body).unwrap_err();
-        let reason = Request::read("control.key", &body).unwrap_err();
+        Request::read(VERSION, "signing.sign", &body).unwrap_err();
+        let reason = Request::read(VERSION, "control.key", &body).unwrap_err();
         assert!(reason.contains("control.key"), "{reason}");
         assert!(Request::outlives_folder("vault.retired"));
         assert!(!Request::outlives_folder("signing.sign"));

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serai_bus::exchange::Consumer;
 use serai_bus::{Database, Delivered, Detached, Migration, OffsetReset, SecretKey};
-use serai_messages::{Coin, Name, ProcessorKey, Topic};
+use serai_messages::{Coin, Name, ProcessorKey, Topic, Versions};
 
 use crate::actor::Actor;
 use crate::crypto::Engines;
@@ -47,6 +47,8 @@ pub struct Setup {
     pub cipher: Cipher,
     /// The coordinator's key.
     pub coordinator: ProcessorKey,
+    /// Message versions that it speaks.
+    pub speaks: Versions,
     /// Its cryptography.
     pub engines: Engines,
     /// The next offset of its topic.
@@ -66,8 +68,18 @@ impl Driven {
     /// # Errors
     /// [`Error`].
     pub fn start(setup: Setup) -> Result<Self, Error> {
-        let Setup { name, coin, database, backups, secret, cipher, coordinator, engines, next } =
-            setup;
+        let Setup {
+            name,
+            coin,
+            database,
+            backups,
+            secret,
+            cipher,
+            coordinator,
+            speaks,
+            engines,
+            next,
+        } = setup;
         let topic = Topic::Chain(coin).full_name(&name);
         let incarnation = state::claim(&database, Path::new("memory"), &name, coin, &cipher)?;
         let watch = watcher::Settings::default();
@@ -80,6 +92,7 @@ impl Driven {
             cipher,
             coordinator: Some(coordinator),
             accept: None,
+            speaks,
             heartbeat: Duration::MAX,
             offset_reset: OffsetReset::Earliest,
         };
@@ -94,7 +107,8 @@ impl Driven {
     /// # Errors
     /// [`Error`]: the processor has ended, and the database is as of the last commit.
     pub fn read(&mut self, delivered: &Delivered) -> Result<(), Error> {
-        self.actor.handle_delivered(Consumer { reader: READER, topic: &self.topic }, delivered)
+        let consumer = Consumer { reader: READER, topic: &self.topic };
+        self.actor.handle_delivered(consumer, std::slice::from_ref(delivered))
     }
 
     /// Something is due to be signed.

@@ -1,7 +1,7 @@
-//! Misbehaviour on demand, for tests of others' defences. Compiled with the feature `faults` alone,
-//! which no program that is shipped turns on.
+//! Misbehaviour on demand, for tests of others' defences; and other message versions, for tests of
+//! upgrades. Compiled with the feature `faults` alone, which no program that is shipped turns on.
 
-use serai_messages::Participant;
+use serai_messages::{InvalidVersions, Participant, Versions};
 
 /// What the processor does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,19 @@ impl std::str::FromStr for Misbehaviour {
             )),
         }
     }
+}
+
+/// Environment variable that says which message versions this program speaks, for example `1..2`.
+pub const SPEAKS: &str = "SERAI_MESSAGES_SPEAKS";
+
+/// The message versions that the environment asks for.
+///
+/// # Errors
+/// A sentence when they are none.
+pub fn versions_from_environment() -> Result<Option<Versions>, String> {
+    let Ok(asked) = std::env::var(SPEAKS) else { return Ok(None) };
+    let parsed = asked.parse().map(Some);
+    parsed.map_err(|error: InvalidVersions| format!("{SPEAKS}: {error}"))
 }
 
 /// What the environment asks for.

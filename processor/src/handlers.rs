@@ -1,7 +1,9 @@
 //! Who handles which family of messages; what one of them brings about for another.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Transaction;
-use serai_messages::{Coin, keygen as messages, vault};
+use serai_messages::{Coin, ValidatorSet, keygen as messages, vault};
 
 use crate::conversation::{Answer, Request};
 use crate::keygen::{self, Keygen};
@@ -85,12 +87,17 @@ impl Handlers {
             Request::Signing(message) => {
                 let outcome = self.signing.handle(transaction, message)?;
                 let mut rejected = outcome.rejected;
+                let signed = outcome.signed.as_ref().map(|(id, _)| id.set);
                 if let Some((id, signatures)) = outcome.signed
                     && let Some(reason) = self.book.signed(transaction, id, &signatures)?
                 {
                     rejected = Some(reason);
                 }
-                let answers = outcome.answers.into_iter().map(Answer::from).collect();
+                let mut answers: Vec<Answer> =
+                    outcome.answers.into_iter().map(Answer::from).collect();
+                if let Some(set) = signed {
+                    self.admit(transaction, set, &mut answers)?;
+                }
                 Ok(Handled { answers, rejected })
             }
             Request::Vault(event) => {
@@ -156,6 +163,7 @@ impl Handlers {
             }
         }
         let mut answers: Vec<Answer> = taken.told.into_iter().map(Answer::from).collect();
+        let done: BTreeSet<ValidatorSet> = taken.done.iter().map(|id| id.set).collect();
         for id in taken.done {
             self.signing.forget(transaction, id)?;
         }
@@ -166,7 +174,32 @@ impl Handlers {
                 answers.push(ready.into());
             }
         }
+        for set in done {
+            self.admit(transaction, set, &mut answers)?;
+        }
         Ok(answers)
+    }
+
+    /// Payments whose turn has come.
+    fn admit(
+        &mut self,
+        transaction: &Transaction<'_>,
+        set: ValidatorSet,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), Error> {
+        while let Some(ready) = self.signing.next(transaction, set)? {
+            tracing::info!(id = %ready.id(), "due");
+            answers.push(ready.into());
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction: what was changed in memory alone is stored.
+    ///
+    /// # Errors
+    /// [`Error`]; the caller rolls back and stops.
+    pub fn store(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        Ok(self.book.store(transaction)?)
     }
 
     /// Makes this processor misbehave.

@@ -2,7 +2,7 @@
 
 use serai_bus::{SecretKey, sealing};
 use serai_messages::control::KeyAnnouncement;
-use serai_messages::{Coin, Endpoint, Incarnation, ProcessorKey, Record, VERSION, decode};
+use serai_messages::{Coin, Endpoint, Incarnation, ProcessorKey, Record, Versions, decode};
 
 use crate::conversation::Request;
 use crate::outbox::ANNOUNCEMENT;
@@ -29,7 +29,8 @@ pub enum Refusal {
     /// Another instance has taken this one's place.
     #[error(
         "a newer instance of this processor (incarnation {newer}) writes to the topic; this one \
-         stops: two instances with the same key shares must not sign"
+         stops: two instances with the same key shares must not sign. If no other runs, this \
+         machine's clock was behind when this folder was made: set it and make the folder anew"
     )]
     Replaced {
         /// The other's incarnation.
@@ -51,6 +52,8 @@ pub struct Reader<'a> {
     pub secret: &'a SecretKey,
     /// Its coordinator's key, if known.
     pub coordinator: Option<&'a ProcessorKey>,
+    /// Message versions that it speaks.
+    pub speaks: Versions,
     /// Its folder's birth.
     pub birth: Birth,
 }
@@ -78,14 +81,16 @@ impl Reader<'_> {
                 record.from, record.to
             )));
         }
-        if record.version != VERSION {
-            return Err(unusable(format!(
-                "encoding version {} is not {VERSION}, which this program reads",
-                record.version
-            )));
-        }
+        // It says which versions are spoken, so it is the same in all of them.
         if !record.sealed {
             return self.announcement(record);
+        }
+        if !self.speaks.contains(record.version) {
+            let older = if record.version > self.speaks.newest { "it" } else { "the coordinator" };
+            return Err(unusable(format!(
+                "message version {}, this processor speaks {}; upgrade {older}",
+                record.version, self.speaks
+            )));
         }
         let earlier = self.birth.superseding && offset < self.birth.next;
         if earlier && !Request::outlives_folder(&record.kind) {
@@ -96,7 +101,7 @@ impl Reader<'_> {
         })?;
         let body = sealing::open(record, self.secret, coordinator)
             .map_err(|error| unusable(error.to_string()))?;
-        Request::read(&record.kind, &body).map(Input::Message).map_err(unusable)
+        Request::read(record.version, &record.kind, &body).map(Input::Message).map_err(unusable)
     }
 
     fn announcement(&self, record: &Record) -> Result<Input, Refusal> {

@@ -3,9 +3,10 @@
 use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_bus::{SealError, SecretKey, exchange, sealing};
-use serai_messages::control::{Heartbeat, KeyAnnouncement};
+use serai_messages::control::{ANNOUNCEMENT_VERSION, Heartbeat, KeyAnnouncement};
 use serai_messages::{
-    Coin, Endpoint, Incarnation, IntentId, InvalidId, ProcessorKey, Record, VERSION, encode,
+    Coin, Endpoint, Incarnation, IntentId, InvalidId, ProcessorKey, Record, Versions, encode,
+    encode_in,
 };
 
 use crate::conversation::Answer;
@@ -41,9 +42,25 @@ pub struct Outbox {
     pub incarnation: Incarnation,
     /// The sealing key.
     pub secret: SecretKey,
+    /// Message versions that this program speaks.
+    pub speaks: Versions,
+    /// Those that the coordinator speaks; the oldest, until it has said so.
+    pub coordinator_speaks: Versions,
 }
 
 impl Outbox {
+    /// The version of what the coordinator is told: the newest that both speak.
+    fn version(&self) -> u16 {
+        self.speaks.common(self.coordinator_speaks).map_or(self.speaks.oldest, |both| both.newest)
+    }
+
+    /// Why the coordinator and this processor do not understand each other, if they do not.
+    pub fn apart(&self) -> Option<String> {
+        let theirs = self.coordinator_speaks;
+        let apart = || self.speaks.apart("this processor", theirs, "the coordinator");
+        self.speaks.common(theirs).is_none().then(apart)
+    }
+
     /// A record to the coordinator, without its body; `{sequence}` in `id` is filled in.
     fn record(
         &self,
@@ -61,7 +78,7 @@ impl Outbox {
             session: String::new(),
             incarnation: self.incarnation,
             sequence,
-            version: VERSION,
+            version: self.version(),
             sealed: false,
             body: Vec::new(),
         })
@@ -90,7 +107,7 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let mut record = self.record(transaction, &answer.intent(), &answer.kind())?;
         record.session = answer.session();
-        record.body = answer.body();
+        record.body = answer.body(record.version);
         self.seal(transaction, record, coordinator)
     }
 
@@ -106,7 +123,7 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let intent = format!("heartbeat/{}/{}/{{sequence}}", self.coin, self.incarnation);
         let mut record = self.record(transaction, &intent, HEARTBEAT)?;
-        record.body = encode(heartbeat);
+        record.body = encode_in(record.version, heartbeat);
         self.seal(transaction, record, coordinator)
     }
 
@@ -117,10 +134,12 @@ impl Outbox {
     pub fn announcement(&self, transaction: &Transaction<'_>) -> Result<(), OutboxError> {
         let intent = format!("announcement/{}/{}/{{sequence}}", self.coin, self.incarnation);
         let mut record = self.record(transaction, &intent, ANNOUNCEMENT)?;
+        record.version = ANNOUNCEMENT_VERSION;
         record.body = encode(&KeyAnnouncement {
             coin: self.coin,
             key: self.secret.public(),
             incarnation: self.incarnation,
+            speaks: self.speaks,
         });
         exchange::enqueue(transaction, &self.topic, &record)?;
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use serai_bus::{Bus, exchange};
-use serai_messages::Topic;
+use serai_messages::{Topic, Versions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -157,6 +157,7 @@ fn run(options: &Run) -> Result<(), Failure> {
         external,
         folder: folder.path().to_owned(),
         backups: options.backup_dir.clone().unwrap_or_else(|| folder.path().join("backup")),
+        speaks: spoken()?,
         secret: folder.sealing_key()?,
         cipher: folder.cipher()?,
         coordinator: options.coordinator_key,
@@ -173,6 +174,16 @@ fn run(options: &Run) -> Result<(), Failure> {
     runtime.shutdown_background();
     drop(folder);
     Ok(())
+}
+
+/// Message versions that this program speaks.
+#[cfg_attr(not(feature = "faults"), allow(clippy::unnecessary_wraps))]
+fn spoken() -> Result<Versions, Failure> {
+    #[cfg(feature = "faults")]
+    if let Some(asked) = crate::faults::versions_from_environment().map_err(Failure::Option)? {
+        return Ok(asked);
+    }
+    Ok(Versions::SPOKEN)
 }
 
 async fn serve(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serai_bus::{BusError, DatabaseError, OffsetReset, PublishError, SecretKey, SubscribeError};
-use serai_messages::{Name, ProcessorKey};
+use serai_messages::{Name, ProcessorKey, Versions};
 
 use crate::external::External;
 use crate::handlers;
@@ -24,6 +24,8 @@ pub struct Settings {
     pub folder: PathBuf,
     /// Where vaults' backups go.
     pub backups: PathBuf,
+    /// Message versions that this program speaks.
+    pub speaks: Versions,
     /// The sealing key.
     pub secret: SecretKey,
     /// The keystore key.

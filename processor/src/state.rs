@@ -1,11 +1,10 @@
 //! What a processor knows of itself and of its coordinator, in its database.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
-use serai_bus::{Database, DatabaseError, Migration, exchange};
-use serai_messages::{Coin, Incarnation, Name, ProcessorKey};
+use serai_bus::{Database, DatabaseError, Migration, exchange, wall_clock};
+use serai_messages::{Coin, Incarnation, Name, ProcessorKey, Versions};
 
 use crate::keystore::{Cipher, DamagedSecret};
 use crate::{keygen, keystore, ledger, signing};
@@ -13,11 +12,15 @@ use crate::{keygen, keystore, ledger, signing};
 /// The tables of this module.
 const MIGRATION: Migration = Migration {
     component: "processor",
-    steps: &["CREATE TABLE processor (
+    steps: &[
+        "CREATE TABLE processor (
             name TEXT NOT NULL, coin TEXT NOT NULL, incarnation INTEGER NOT NULL,
             keystore_check BLOB NOT NULL, born_at INTEGER, superseding INTEGER NOT NULL DEFAULT 0)
             STRICT;
-        CREATE TABLE coordinator (key BLOB NOT NULL) STRICT;"],
+        CREATE TABLE coordinator (key BLOB NOT NULL) STRICT;",
+        "CREATE TABLE coordinator_versions (
+            oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;",
+    ],
 };
 
 /// All tables of a processor's database.
@@ -131,8 +134,7 @@ pub(crate) fn claim(
             cipher.open(CHECK_LABEL, &check).map_err(damaged)?;
             return Ok(Incarnation(incarnation.cast_unsigned()));
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let incarnation = i64::try_from(now).unwrap_or(i64::MAX).max(1);
+        let incarnation = i64::try_from(wall_clock::now_ms()).unwrap_or(i64::MAX).max(1);
         let check = cipher.seal(CHECK_LABEL, b"keystore").map_err(damaged)?;
         transaction
             .execute(
@@ -165,6 +167,34 @@ pub fn set_coordinator_key(
 ) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM coordinator", ())?;
     transaction.execute("INSERT INTO coordinator (key) VALUES (?1)", [key.0])?;
+    Ok(())
+}
+
+/// The message versions that the coordinator speaks, once it has said so.
+///
+/// # Errors
+/// SQLite's.
+pub fn coordinator_versions(connection: &Connection) -> rusqlite::Result<Option<Versions>> {
+    connection
+        .query_row("SELECT oldest, newest FROM coordinator_versions", (), |row| {
+            Ok(Versions { oldest: row.get(0)?, newest: row.get(1)? })
+        })
+        .optional()
+}
+
+/// Stores the message versions that the coordinator speaks in place of those before.
+///
+/// # Errors
+/// SQLite's.
+pub fn set_coordinator_versions(
+    transaction: &Transaction<'_>,
+    speaks: Versions,
+) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM coordinator_versions", ())?;
+    transaction.execute(
+        "INSERT INTO coordinator_versions (oldest, newest) VALUES (?1, ?2)",
+        (speaks.oldest, speaks.newest),
+    )?;
     Ok(())
 }
 

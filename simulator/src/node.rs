@@ -9,13 +9,17 @@ use serai_bus::{Database, DatabaseError, Delivered, SecretKey};
 use serai_coordinator::processes::signature::driven::{self as coordinator, Driven as Coordinator};
 use serai_messages::observation::Event;
 use serai_messages::{
-    BlockHash, Coin, Endpoint, Incarnation, Name, Record, Sequence, Topic, ValidatorKey, decode,
+    BlockHash, Coin, Endpoint, Incarnation, Name, Record, Sequence, Topic, ValidatorKey, Versions,
+    decode,
 };
 use serai_processor::crypto::Engines;
 use serai_processor::driven::{self as processor, Driven as Processor};
 use serai_processor::keystore::Cipher;
 use serai_sr25519::Signer;
 use zeroize::Zeroizing;
+
+/// All speak the newest message version.
+const SPEAKS: Versions = Versions::only(Versions::SPOKEN.newest);
 
 /// The coin of the simulated vaults.
 pub const COIN: Coin = Coin::Btc;
@@ -198,6 +202,8 @@ impl Node {
             conversations: BTreeMap::from([(COIN, own)]),
             attempt_blocks: ATTEMPT_BLOCKS,
             genesis: self.genesis,
+            speaks: SPEAKS,
+            first: Incarnation(1),
             database: self.database.clone(),
         };
         let started = Coordinator::start(setup).await;
@@ -227,6 +233,7 @@ impl Node {
             secret,
             cipher: Cipher::new(Zeroizing::new(self.keystore)),
             coordinator: own.public(),
+            speaks: SPEAKS,
             engines: self.engines,
             next: self.coin.len() as u64,
         };

@@ -35,7 +35,7 @@ pub fn of(chain: &mut Chain, draw: &mut Draw, count: u32) -> Vec<Item> {
 
 fn item(chain: &mut Chain, draw: &mut Draw, newest: BlockNumber, number: u32) -> Item {
     let reference = SeraiBlock { number: newest, hash: BlockHash(draw.bytes()) };
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let (batch, message) = (draw.bytes().to_vec(), draw.bytes().to_vec());
         chain.batches.insert((SET, number), (batch.clone(), message.clone()));
         let id = SigningId { set: SET, thing: Thing::Batch(number) };

@@ -10,7 +10,7 @@ use serai_messages::control::KeyAnnouncement;
 use serai_messages::signing::{CoordinatorMessage, ProcessorMessage, SigningId};
 use serai_messages::{
     Coin, Endpoint, Incarnation, IntentId, ProcessorKey, Record, Sequence, SessionId, Topic,
-    VERSION, ValidatorKey, decode, encode,
+    VERSION, ValidatorKey, Versions, decode, encode,
 };
 
 use super::{DEADLINE, Network, bus};
@@ -61,7 +61,8 @@ impl Played {
             asked: VecDeque::new(),
         };
         let (key, incarnation) = (played.secret.public(), Incarnation(1));
-        let announcement = encode(&KeyAnnouncement { coin, key, incarnation });
+        let announcement =
+            encode(&KeyAnnouncement { coin, key, incarnation, speaks: Versions::SPOKEN });
         let record = played.plain("announcement", "control.key", String::new(), announcement);
         played.append(&[record]).await;
         played

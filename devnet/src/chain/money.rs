@@ -129,28 +129,7 @@ impl Chain {
         amount: u64,
         address: &[u8],
     ) -> Result<(), ChainError> {
-        let bytes = Value::from_bytes(address);
-        let instruction = Value::named_composite([
-            (
-                "instruction",
-                Value::named_composite([
-                    ("address", Value::unnamed_composite([bytes])),
-                    ("data", Value::unnamed_variant("None", [])),
-                ]),
-            ),
-            (
-                "balance",
-                Value::named_composite([
-                    ("coin", own_coin(coin)),
-                    ("amount", Value::unnamed_composite([Value::u128(amount.into())])),
-                ]),
-            ),
-        ]);
-        let call = dynamic::transaction(
-            "Coins",
-            "burn_with_instruction",
-            Value::named_composite([("instruction", instruction)]),
-        );
+        let call = burn_call(coin, amount, address);
         let fault = |what: &str, error: &dyn std::fmt::Display| unreadable(&self.url, what, error);
         let mut client = self.client.tx().await.map_err(|error| fault("a block", &error))?;
         let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new().nonce(nonce).build();
@@ -161,6 +140,58 @@ impl Chain {
         let finalized = submitted.wait_for_finalized_success().await;
         finalized.map(drop).map_err(|error| fault("the finality of a burn", &error))
     }
+
+    /// Hands over a burn to each of these addresses, in the `nonce`-th transaction of `account` and those
+    /// that follow, and does not wait for them. Returns how many were taken.
+    ///
+    /// # Errors
+    /// When the chain does not answer at all.
+    pub async fn hand_over_burns(
+        &self,
+        account: &Keypair,
+        nonce: u64,
+        coin: Coin,
+        amount: u64,
+        addresses: &[Vec<u8>],
+    ) -> Result<usize, ChainError> {
+        let client = self.client.tx().await;
+        let mut client = client.map_err(|error| unreadable(&self.url, "a block", error))?;
+        for ((taken, nonce), address) in (0..).zip(nonce..).zip(addresses) {
+            let params =
+                DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new().nonce(nonce).build();
+            let call = burn_call(coin, amount, address);
+            if let Err(error) = client.sign_and_submit(&call, account, params).await {
+                tracing::debug!(%error, "a burn is not taken");
+                return Ok(taken);
+            }
+        }
+        Ok(addresses.len())
+    }
+}
+
+fn burn_call(coin: Coin, amount: u64, address: &[u8]) -> impl subxt::transactions::Payload + use<> {
+    let bytes = Value::from_bytes(address);
+    let instruction = Value::named_composite([
+        (
+            "instruction",
+            Value::named_composite([
+                ("address", Value::unnamed_composite([bytes])),
+                ("data", Value::unnamed_variant("None", [])),
+            ]),
+        ),
+        (
+            "balance",
+            Value::named_composite([
+                ("coin", own_coin(coin)),
+                ("amount", Value::unnamed_composite([Value::u128(amount.into())])),
+            ]),
+        ),
+    ]);
+    dynamic::transaction(
+        "Coins",
+        "burn_with_instruction",
+        Value::named_composite([("instruction", instruction)]),
+    )
 }
 
 /// A network's own coin in Serai's types.

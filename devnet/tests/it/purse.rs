@@ -108,6 +108,31 @@ impl<'a> Purse<'a> {
         to
     }
 
+    /// Burns coins, `count` times the same amount, each to be paid to a new address, as fast as the chain
+    /// takes them. Returns the addresses once all burns are finalized.
+    pub async fn burn_many(&self, coin: Coin, amount: u64, count: u64) -> Vec<Payee> {
+        let nonce = async |chain: &Chain| chain.nonce(&self.account).await;
+        let payees: Vec<Payee> = (0..count).map(|_| payee::fresh(coin)).collect();
+        let first = find("the account's nonce", || async { self.ask(nonce).await }).await;
+        let addresses: Vec<Vec<u8>> = payees.iter().map(|payee| payee.bytes.clone()).collect();
+        find(&format!("{count} burns of {coin}"), || async {
+            // Those up to here are in blocks, in the order of their nonces.
+            let done = self.ask(nonce).await?.saturating_sub(first);
+            if done >= count {
+                return Some(());
+            }
+            let rest = addresses.get(usize::try_from(done).ok()?..)?;
+            let hand_over = async |chain: &Chain| {
+                let next = first.saturating_add(done);
+                chain.hand_over_burns(&self.account, next, coin, amount, rest).await
+            };
+            self.ask(hand_over).await?;
+            None
+        })
+        .await;
+        payees
+    }
+
     /// Waits until a payment is in a finalized block of its chain.
     pub async fn paid(&self, coin: Coin, to: &Payee) -> Found {
         let external = self.network.external(coin).unwrap();

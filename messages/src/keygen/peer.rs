@@ -202,6 +202,17 @@ impl PeerMessage {
         }
     }
 
+    /// Statements that it shows.
+    pub fn enclosed(&self) -> impl Iterator<Item = &Enclosed> {
+        match self {
+            PeerMessage::Disclosure { statement, .. }
+            | PeerMessage::Accusation { share: statement, .. } => std::slice::from_ref(statement),
+            PeerMessage::Evidence { statements, .. } => statements,
+            _ => &[],
+        }
+        .iter()
+    }
+
     /// Short name of the kind.
     pub fn kind(&self) -> &'static str {
         match self {

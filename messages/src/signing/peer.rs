@@ -101,6 +101,17 @@ impl PeerMessage {
         }
     }
 
+    /// Statements that it shows.
+    pub fn enclosed(&self) -> impl Iterator<Item = &Enclosed> {
+        let (several, one) = match self {
+            PeerMessage::Open { members, .. } => (members.as_slice(), [None, None]),
+            PeerMessage::Accusation { open, share, .. } => (&[][..], [Some(open), Some(share)]),
+            PeerMessage::Differs { statement, .. } => (&[][..], [Some(statement), None]),
+            _ => (&[][..], [None, None]),
+        };
+        several.iter().chain(one.into_iter().flatten())
+    }
+
     /// Short name of the kind.
     pub fn kind(&self) -> &'static str {
         match self {

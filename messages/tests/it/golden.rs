@@ -3,8 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use serai_messages::control::KeyAnnouncement;
 use serai_messages::keygen::{PeerMessage, ProcessorMessage};
-use serai_messages::{SignedStatement, decode};
+use serai_messages::{
+    Body, Coin, Enclosed, Incarnation, ProcessorKey, SignedStatement, VERSION, Versions, decode,
+    encode,
+};
 
 use crate::samples;
 
@@ -44,6 +48,43 @@ fn trailing_bytes_and_oversize_are_refused() {
     let large = vec![0; serai_messages::MAX_BODY_BYTES + 1];
     let error = decode::<ProcessorMessage>(&large).unwrap_err().to_string();
     assert!(error.contains("1048577") && error.contains("1048576"), "{error}");
+}
+
+#[test]
+fn an_announcement_says_which_versions_are_spoken_unless_it_is_the_first_alone() {
+    let mut announcement = KeyAnnouncement {
+        coin: Coin::Eth,
+        key: ProcessorKey([0xbb; 32]),
+        incarnation: Incarnation(1),
+        speaks: Versions::FIRST,
+    };
+    let first = encode(&announcement);
+    assert_eq!(first.len(), 1 + 32 + 8);
+    assert_eq!(decode::<KeyAnnouncement>(&first).unwrap(), announcement);
+    announcement.speaks = Versions { oldest: 1, newest: 2 };
+    let both = encode(&announcement);
+    assert_eq!(both, [first.as_slice(), &[1, 0, 2, 0]].concat());
+    assert_eq!(decode::<KeyAnnouncement>(&both).unwrap(), announcement);
+    for rest in [&[1, 0, 1, 0][..], &[1, 0, 2], &[1, 0, 2, 0, 0]] {
+        assert!(decode::<KeyAnnouncement>(&[first.as_slice(), rest].concat()).is_err());
+    }
+}
+
+#[test]
+fn an_unknown_version_is_named_and_known_as_such_when_it_is_enclosed() {
+    let mut statement = samples::signed(samples::peer_messages().remove(0));
+    statement.statement.version = 99;
+    let error = decode::<SignedStatement>(&encode(&statement)).unwrap_err().to_string();
+    assert!(error.contains("version 99"), "{error}");
+    let enclosed = Enclosed::new(&statement);
+    assert!(enclosed.is_unknown() && enclosed.open().is_err());
+    let PeerMessage::Disclosure { id, .. } = samples::peer_messages().remove(4) else {
+        panic!("a disclosure")
+    };
+    let shown = |enclosed| Body::Keygen(PeerMessage::Disclosure { id, statement: enclosed });
+    assert!(!shown(enclosed).is_readable());
+    statement.statement.version = VERSION;
+    assert!(shown(Enclosed::new(&statement)).is_readable());
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod golden;
 mod ids;
+#[cfg(feature = "next-version")]
+mod next;
 mod records;
 mod samples;
 mod signing;

@@ -12,7 +12,7 @@ use serai_messages::vault::KeptReason;
 use serai_messages::{
     Attempt, BlockHash, BlockNumber, Body, Coin, Enclosed, Incarnation, KeyPair, Participant,
     ProcessorKey, Session, SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey,
-    ValidatorSet, encode,
+    ValidatorSet, Versions, encode,
 };
 
 use crate::signing_samples;
@@ -220,6 +220,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         coin: Coin::Eth,
         key: ProcessorKey([0xbb; 32]),
         incarnation: Incarnation(1),
+        speaks: Versions::FIRST,
     };
     let heartbeat = Heartbeat { at_ms: 1, pid: 2, program: "0.1.0".to_owned() };
     let statements: Vec<_> = peer_messages().into_iter().map(signed).collect();

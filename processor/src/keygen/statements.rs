@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serai_messages::keygen::{Party, PeerMessage};
 use serai_messages::{
-    Body, Participant, STATEMENT_CONTEXT, SignedStatement, VERSION, ValidatorKey,
+    Body, Participant, STATEMENT_CONTEXT, SignedStatement, UnknownVersion, ValidatorKey,
 };
 
 /// Why statements are refused. They come from this validator's own coordinator, which should have
@@ -56,7 +56,7 @@ pub(super) fn open<'a>(
     let Body::Keygen(message) = &signed.statement.body else {
         return Err(InvalidStatement::Foreign(signer));
     };
-    if signed.statement.version != VERSION
+    if UnknownVersion::check(signed.statement.version).is_err()
         || signed.statement.genesis != party.genesis
         || message.id() != party.id
     {

@@ -84,6 +84,8 @@ pub struct PlanReport {
 pub struct Book {
     network: &'static dyn Network,
     ledger: Ledger,
+    /// Whether the ledger is ahead of its snapshot.
+    changed: bool,
 }
 
 impl std::fmt::Debug for Book {
@@ -104,7 +106,7 @@ impl Book {
             Some(snapshot) => Ledger::restore(network, &snapshot)?,
             None => Ledger::new(network),
         };
-        Ok(Self { network, ledger })
+        Ok(Self { network, ledger, changed: false })
     }
 
     /// The ledger.
@@ -114,6 +116,7 @@ impl Book {
 
     /// Takes the next of Serai's events, now or once the external chain is as far. An event counts
     /// once, whoever relays it again: a coordinator that was restored relays all of them from block 0.
+    /// [`Book::store`] ends the transaction.
     ///
     /// # Errors
     /// [`Error`]; the caller rolls back and stops.
@@ -145,7 +148,8 @@ impl Book {
         self.save(transaction, effects)
     }
 
-    /// Takes finalized blocks, in order, as long as they are those that the ledger wants.
+    /// Takes finalized blocks, in order, as long as they are those that the ledger wants. [`Book::store`]
+    /// ends the transaction.
     ///
     /// # Errors
     /// [`Error`]; the caller rolls back and stops.
@@ -194,10 +198,7 @@ impl Book {
         transaction: &Transaction<'_>,
         effects: Vec<Effect>,
     ) -> Result<Taken, Error> {
-        let snapshot = self.ledger.snapshot();
-        if transaction.execute("UPDATE ledger SET snapshot = ?1", [&snapshot])? == 0 {
-            transaction.execute("INSERT INTO ledger (snapshot) VALUES (?1)", [&snapshot])?;
-        }
+        self.changed = true;
         let mut taken = Taken::default();
         for effect in effects {
             match effect {
@@ -238,6 +239,22 @@ impl Book {
             }
         }
         Ok(taken)
+    }
+
+    /// Stores the ledger as it is after all that was taken: once, at the end of a transaction, for it is as
+    /// large as what is open.
+    ///
+    /// # Errors
+    /// [`Error`]; the caller rolls back and stops.
+    pub fn store(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        if !std::mem::take(&mut self.changed) {
+            return Ok(());
+        }
+        let snapshot = self.ledger.snapshot();
+        if transaction.execute("UPDATE ledger SET snapshot = ?1", [&snapshot])? == 0 {
+            transaction.execute("INSERT INTO ledger (snapshot) VALUES (?1)", [&snapshot])?;
+        }
+        Ok(())
     }
 
     /// All that is to be signed now: said again where a vault's share comes later than its events.

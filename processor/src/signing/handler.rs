@@ -8,7 +8,7 @@ use serai_bus::DatabaseError;
 use serai_messages::observation::SeraiBlock;
 use serai_messages::planted::{Bug, is_planted};
 use serai_messages::signing::{
-    Content, CoordinatorMessage, MAX_MESSAGES, ProcessorMessage, Shares, SigningId,
+    Content, CoordinatorMessage, MAX_MESSAGES, ProcessorMessage, Shares, SigningId, Thing,
 };
 use serai_messages::{Coin, Participant, Session, SignatureBytes, ValidatorKey, ValidatorSet};
 use zeroize::Zeroizing;
@@ -22,6 +22,12 @@ use crate::keystore::{Cipher, DamagedSecret};
 
 /// Preprocesses of one thing that wait to be signed with: one for each opener, and one ahead.
 const MAX_UNUSED: u32 = 320;
+
+/// Payments of one set that are being signed at the same time: those that are due wait for their turn in the order
+/// of the ledger, which is the same in all processors. More at once are signed no faster, and each takes
+/// so long that all openers work at each (ADR 0013). Batches, forwardings and slash reports, of which
+/// there are few, do not wait.
+pub const MAX_PAYMENTS_AT_ONCE: u32 = 8;
 
 /// Bytes of one seed.
 const SEED_BYTES: usize = 32;
@@ -127,7 +133,8 @@ impl Signing {
     }
 
     /// Something may be signed from now on: `Ready`, with the first preprocess. None where no share of
-    /// the vault is held here, and of what is known already.
+    /// the vault is held here, of what is known already, and of a payment that waits for its turn
+    /// ([`Signing::next`]).
     ///
     /// # Errors
     /// [`Error`] when the processor's own storage fails.
@@ -143,16 +150,52 @@ impl Signing {
             return Ok(None);
         }
         let stored = Stored { id, reference, content, messages };
-        if self.vault(transaction, &stored)?.is_none()
-            || !tables::insert_thing(transaction, &stored)?
+        if self.vault(transaction, &stored)?.is_none() {
+            return Ok(None);
+        }
+        if matches!(id.thing, Thing::Payment(_))
+            && (tables::is_anything_waiting(transaction, id.set)?
+                || !has_room(transaction, id.set)?)
         {
+            tables::wait(transaction, &stored)?;
+            return Ok(None);
+        }
+        self.begin(transaction, stored)
+    }
+
+    /// The next payment of a set that has waited, where there is room for it; to be called until there is
+    /// none, after anything that may have made room.
+    ///
+    /// # Errors
+    /// [`Error`] when the processor's own storage fails.
+    pub fn next(
+        &mut self,
+        transaction: &Transaction<'_>,
+        set: ValidatorSet,
+    ) -> Result<Option<ProcessorMessage>, Error> {
+        while has_room(transaction, set)? {
+            let Some(stored) = tables::take_waiting(transaction, set)? else { break };
+            if let Some(ready) = self.begin(transaction, stored)? {
+                return Ok(Some(ready));
+            }
+        }
+        Ok(None)
+    }
+
+    fn begin(
+        &mut self,
+        transaction: &Transaction<'_>,
+        stored: Stored,
+    ) -> Result<Option<ProcessorMessage>, Error> {
+        if !tables::insert_thing(transaction, &stored)? {
             return Ok(None);
         }
         let preprocess = self.draw(transaction, &stored, None)?;
+        let Stored { id, reference, content, .. } = stored;
         Ok(preprocess.map(|preprocess| ProcessorMessage::Ready {
             id,
             reference,
-            content: stored.content,
+            content,
             preprocess,
         }))
     }
@@ -370,6 +413,10 @@ impl Signing {
             signed: Some((id, signatures)),
         })
     }
+}
+
+fn has_room(transaction: &Transaction<'_>, set: ValidatorSet) -> Result<bool, Error> {
+    Ok(tables::unsigned_payments(transaction, set)? < MAX_PAYMENTS_AT_ONCE)
 }
 
 pub(super) fn name_of(members: &[ValidatorKey], number: Participant) -> Result<ValidatorKey, Stop> {

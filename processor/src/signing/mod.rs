@@ -15,6 +15,7 @@
 //! aggregate and to judge needs no secret, so a restart loses neither.
 //!
 //! # Limits
+//! Payments are signed [`MAX_PAYMENTS_AT_ONCE`] at a time; further ones wait in the ledger's order.
 //! Whom the coordinator names as signers, and whose preprocesses these are, it answers for: a false
 //! one makes a signature that does not verify, never one of another message.
 
@@ -24,5 +25,5 @@ mod tables;
 mod vaults;
 mod verdicts;
 
-pub use handler::{Due, Error, Outcome, Signing};
+pub use handler::{Due, Error, MAX_PAYMENTS_AT_ONCE, Outcome, Signing};
 pub use tables::{MIGRATION, Thing, UsedPreprocess, things, used};

@@ -5,14 +5,15 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use serai_bus::Migration;
 use serai_messages::observation::SeraiBlock;
 use serai_messages::signing::{Content, ProcessorMessage, Shares, SigningId};
-use serai_messages::{SignatureBytes, ValidatorKey, decode, encode};
+use serai_messages::{SignatureBytes, ValidatorKey, ValidatorSet, decode, encode};
 
 use crate::chain::ToSign;
 
 /// The tables. Rows of `used_preprocesses` are never deleted.
 pub const MIGRATION: Migration = Migration {
     component: "signing",
-    steps: &["CREATE TABLE things (
+    steps: &[
+        "CREATE TABLE things (
             id TEXT PRIMARY KEY, stored BLOB NOT NULL, signatures BLOB) STRICT;
         CREATE TABLE preprocesses (
             id TEXT NOT NULL, opener BLOB NOT NULL, number INTEGER NOT NULL,
@@ -21,7 +22,13 @@ pub const MIGRATION: Migration = Migration {
         CREATE INDEX preprocesses_by_digest ON preprocesses (id, digest);
         CREATE TABLE used_preprocesses (
             digest BLOB PRIMARY KEY, id TEXT NOT NULL, message BLOB NOT NULL,
-            signing_set BLOB NOT NULL, open BLOB NOT NULL, answer BLOB NOT NULL) STRICT;"],
+            signing_set BLOB NOT NULL, open BLOB NOT NULL, answer BLOB NOT NULL) STRICT;",
+        "CREATE TABLE waiting (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL,
+            id TEXT NOT NULL UNIQUE, stored BLOB NOT NULL) STRICT;
+        CREATE INDEX waiting_by_session ON waiting (session, number);
+        CREATE INDEX unsigned_things ON things (id) WHERE signatures IS NULL;",
+    ],
 };
 
 /// A thing that may be signed.
@@ -120,8 +127,61 @@ pub(super) fn set_signatures(
     Ok(())
 }
 
+/// How many payments of a set are ready and not signed.
+pub(super) fn unsigned_payments(
+    connection: &Connection,
+    set: ValidatorSet,
+) -> rusqlite::Result<u32> {
+    // `0` is what follows `/`.
+    connection
+        .prepare_cached(
+            "SELECT count(*) FROM things WHERE signatures IS NULL AND id > ?1 AND id < ?2",
+        )?
+        .query_row((format!("sign/{set}/payment/"), format!("sign/{set}/payment0")), |row| {
+            row.get(0)
+        })
+}
+
+/// Keeps a thing until its turn comes, behind those that wait already.
+pub(super) fn wait(transaction: &Transaction<'_>, stored: &Stored) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO waiting (session, id, stored)
+             SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM things WHERE id = ?2)",
+        )?
+        .execute((stored.id.set.session.0, stored.id.to_string(), encode(stored)))?;
+    Ok(())
+}
+
+/// Whether anything of a set waits for its turn.
+pub(super) fn is_anything_waiting(
+    connection: &Connection,
+    set: ValidatorSet,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM waiting WHERE session = ?1)")?
+        .query_row([set.session.0], |row| row.get(0))
+}
+
+/// Takes the thing of a set that has waited for longest.
+pub(super) fn take_waiting(
+    transaction: &Transaction<'_>,
+    set: ValidatorSet,
+) -> rusqlite::Result<Option<Stored>> {
+    let bytes: Option<Vec<u8>> = transaction
+        .prepare_cached(
+            "DELETE FROM waiting
+             WHERE number = (SELECT min(number) FROM waiting WHERE session = ?1)
+             RETURNING stored",
+        )?
+        .query_row([set.session.0], |row| row.get(0))
+        .optional()?;
+    bytes.map(|bytes| decode(&bytes).map_err(|error| malformed(0, error))).transpose()
+}
+
 /// Drops a thing and its unused preprocesses.
 pub(super) fn delete(transaction: &Transaction<'_>, id: SigningId) -> rusqlite::Result<()> {
+    transaction.prepare_cached("DELETE FROM waiting WHERE id = ?1")?.execute([id.to_string()])?;
     transaction
         .prepare_cached("DELETE FROM preprocesses WHERE id = ?1")?
         .execute([id.to_string()])?;

@@ -13,7 +13,7 @@ use serai_bus::{Bus, OffsetReset, SecretKey, Settings as BusSettings, Start, sea
 use serai_messages::signing::{Content, Shares, SigningId};
 use serai_messages::{
     Coin, Endpoint, Incarnation, IntentId, Name, Record, Sequence, Topic, VERSION, ValidatorKey,
-    decode, encode, keygen, observation::SeraiBlock, signing, vault,
+    Versions, decode, encode, keygen, observation::SeraiBlock, signing, vault,
 };
 use serai_processor::chain::{connect, network};
 use serai_processor::keystore::Cipher;
@@ -148,6 +148,7 @@ impl Driven {
             external,
             folder: self.path().to_owned(),
             backups: self.path().join("backup"),
+            speaks: Versions::SPOKEN,
             secret: self.secret.clone(),
             cipher: Cipher::new(Zeroizing::new([9; 32])),
             coordinator: Some(self.hand.public()),

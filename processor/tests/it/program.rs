@@ -14,7 +14,8 @@ use serai_messages::keygen::{
 };
 use serai_messages::{
     Attempt, Coin, Endpoint, Incarnation, IntentId, Participant, ProcessorKey, Record, Sequence,
-    Session, SignedStatement, VERSION, ValidatorKey, ValidatorSet, decode, encode, threshold,
+    Session, SignedStatement, VERSION, ValidatorKey, ValidatorSet, Versions, decode, encode,
+    threshold,
 };
 use tempfile::TempDir;
 
@@ -139,6 +140,7 @@ impl Coordinator {
             coin: COIN,
             key: self.secret.public(),
             incarnation: self.incarnation,
+            speaks: Versions::SPOKEN,
         };
         let record = self.record("announcement", "control.key", encode(&announcement));
         self.append(record).await;

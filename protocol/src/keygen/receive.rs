@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serai_messages::{
-    Attempt, Body, STATEMENT_CONTEXT, SignedStatement, VERSION,
+    Attempt, Body, STATEMENT_CONTEXT, SignedStatement, UnknownVersion,
     keygen::{PeerMessage, Round},
     planted::{Bug, is_planted},
     threshold,
@@ -99,7 +99,8 @@ impl Keygen {
             return;
         };
         let id = message.id();
-        let acceptable = statement.statement.version == VERSION
+        let acceptable = UnknownVersion::check(statement.statement.version).is_ok()
+            && statement.statement.body.is_readable()
             && statement.statement.genesis == self.parameters.genesis
             && id.set == self.parameters.set
             && within_bounds(message, self.parameters.validators.len())

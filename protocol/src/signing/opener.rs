@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{
-    Body, Enclosed, SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey,
+    Body, Enclosed, SignedStatement, ValidatorKey,
     signing::{CoordinatorMessage, PeerMessage, Request, Shares},
+    statement_digest,
 };
 
 use super::{
@@ -242,23 +243,15 @@ impl Signing {
             session,
             members: members.iter().map(|(_, statement)| Enclosed::new(statement)).collect(),
         };
-        let statement = SignedStatement {
-            signer: self.parameters.own,
-            statement: Statement {
-                version: VERSION,
-                genesis: self.parameters.genesis,
-                body: Body::Signing(message.clone()),
-            },
-            // Not part of the digest.
-            signature: SignatureBytes([0; 64]),
-        };
+        let (own, genesis) = (self.parameters.own, self.parameters.genesis);
+        let digest = statement_digest(own, genesis, &Body::Signing(message.clone()));
         // Told to another one, it comes back as well.
         let told = |rank: &&usize| **rank != self.own || chosen.len() == 1;
         for key in chosen.iter().filter(told).filter_map(|rank| self.order.get(*rank)) {
             out.push(Effect::Tell(*key, message.clone()));
         }
         self.sessions.push(Session {
-            open: statement.digest(),
+            open: digest,
             members,
             shares: BTreeMap::new(),
             valid: BTreeSet::from([self.own]),

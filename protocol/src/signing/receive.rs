@@ -1,7 +1,7 @@
 //! Statements: whether they count, and who is told of them.
 
 use serai_messages::{
-    Body, Enclosed, STATEMENT_CONTEXT, SignedStatement, VERSION,
+    Body, Enclosed, STATEMENT_CONTEXT, SignedStatement, UnknownVersion,
     signing::{CoordinatorMessage, MAX_MESSAGES, PeerMessage, Request, Shares},
 };
 
@@ -54,7 +54,8 @@ impl Signing {
     /// checked yet.
     pub(super) fn acceptable(&self, statement: &SignedStatement) -> Option<usize> {
         let Body::Signing(message) = &statement.statement.body else { return None };
-        let acceptable = statement.statement.version == VERSION
+        let acceptable = UnknownVersion::check(statement.statement.version).is_ok()
+            && statement.statement.body.is_readable()
             && statement.statement.genesis == self.parameters.genesis
             && message.id() == self.parameters.id
             && within_bounds(message, self.peers.len());

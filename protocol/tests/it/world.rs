@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use serai_messages::{
     BlockHash, BlockNumber, Body, Coin, KeyPair, ProcessorKey, STATEMENT_CONTEXT, Session,
-    SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet,
+    SignatureBytes, SignedStatement, Statement, ValidatorKey, ValidatorSet, Versions,
     keygen::{CoordinatorMessage, KeygenId, Party, PeerMessage, ProcessorMessage},
 };
 use serai_protocol::{
@@ -65,6 +65,15 @@ pub struct World {
     pub published: Vec<(Vec<ValidatorKey>, KeyPair)>,
     /// One whose `set_keys` gets lost.
     pub unheard: Option<usize>,
+    /// Statements so far.
+    said: u64,
+}
+
+/// The version of a statement: each that this build knows in its turn, as if everybody were upgraded and
+/// set back all the time. Ceremonies must not notice.
+pub fn version(said: u64) -> u16 {
+    let Versions { oldest, newest } = Versions::KNOWN;
+    oldest + u16::try_from(said % u64::from(newest - oldest + 1)).unwrap()
 }
 
 impl World {
@@ -96,6 +105,7 @@ impl World {
             tamper_processor: Box::new(|_, message| vec![message]),
             published: Vec::new(),
             unheard: None,
+            said: 0,
         };
         let mut begun = Vec::new();
         for (index, signer) in signers.into_iter().enumerate() {
@@ -138,8 +148,9 @@ impl World {
     }
 
     pub fn sign(&mut self, index: usize, message: PeerMessage) -> SignedStatement {
-        let statement =
-            Statement { version: VERSION, genesis: GENESIS, body: Body::Keygen(message) };
+        self.said += 1;
+        let version = version(self.said);
+        let statement = Statement { version, genesis: GENESIS, body: Body::Keygen(message) };
         let signer = &self.validators[index].signer;
         let bytes = statement.signing_bytes();
         let signature = signer.sign(STATEMENT_CONTEXT, &bytes, &mut self.rng);

@@ -14,8 +14,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use serai_bus::wall_clock;
 use serai_messages::Coin;
 use serde_json::{Value, json};
 
@@ -263,8 +264,7 @@ impl Board {
 
 /// Milliseconds since the Unix epoch by this machine's clock; for people, not for decisions.
 pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    wall_clock::now_ms()
 }
 
 #[cfg(test)]

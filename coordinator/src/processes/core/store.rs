@@ -15,8 +15,9 @@ use std::fs::{File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rand_core::RngCore;
 use rusqlite::{Connection, OptionalExtension, Transaction};
-use serai_bus::{Database, DatabaseError, Migration, durable_file, exchange, snapshot};
+use serai_bus::{Database, DatabaseError, Migration, durable_file, exchange, snapshot, wall_clock};
 use serai_messages::{BlockNumber, Incarnation};
 
 /// The tables of core.
@@ -31,6 +32,9 @@ pub const MIGRATION: Migration = Migration {
             id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL, block INTEGER) STRICT;",
     ],
 };
+
+/// Numbers that a life that begins in a given millisecond is drawn from.
+const DRAWN: u64 = 1_000;
 
 /// What the data folder can refuse.
 #[derive(Debug, thiserror::Error)]
@@ -177,18 +181,47 @@ pub fn migrations(others: &[Migration]) -> Vec<Migration> {
     [&[exchange::MIGRATION, MIGRATION], others].concat()
 }
 
-/// This instance's incarnation: 1 at its first start and the same at every later one, until a backup
-/// is restored ([`begin_anew`]).
+/// This instance's incarnation: the time of its first start, and the same at every later one, until a
+/// backup is restored ([`begin_anew`]). Two new folders have two (ADR 0019).
 ///
 /// # Errors
 /// [`DatabaseError`].
 pub fn incarnation(database: &Database) -> Result<Incarnation, DatabaseError> {
+    incarnation_or(database, life_of(wall_clock::now_ms()))
+}
+
+/// As [`incarnation`], with `first` as a new state's.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub fn incarnation_or(
+    database: &Database,
+    first: Incarnation,
+) -> Result<Incarnation, DatabaseError> {
     database.transaction(|transaction| {
         transaction
-            .execute("INSERT OR IGNORE INTO instance (id, incarnation) VALUES (1, 1)", [])
+            .execute(
+                "INSERT OR IGNORE INTO instance (id, incarnation) VALUES (1, ?1)",
+                [first.0.cast_signed()],
+            )
             .and_then(|_| stored_incarnation(transaction))
             .map_err(|source| database.error(source))
     })
+}
+
+/// A life that begins now: the time in microseconds, of which the last three digits are drawn, so that
+/// no two that begin in the same moment are one.
+fn life_of(now_ms: u64) -> Incarnation {
+    let drawn = u64::from(rand_core::OsRng.next_u32()) % DRAWN;
+    Incarnation(now_ms.saturating_mul(DRAWN).saturating_add(drawn).clamp(1, i64::MAX as u64))
+}
+
+/// Whether this state knows of no life before its own: it was not restored.
+///
+/// # Errors
+/// SQLite's.
+pub fn is_first_life(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(restored(connection)?.is_none())
 }
 
 /// The incarnation as stored; 1 where none is.
@@ -223,8 +256,21 @@ pub fn begin_anew(
     now_ms: i64,
     last: Incarnation,
 ) -> rusqlite::Result<Incarnation> {
+    begin_anew_as(transaction, now_ms, life_of(u64::try_from(now_ms).unwrap_or_default()), last)
+}
+
+/// As [`begin_anew`], with `life` as the incarnation where it is later than `last`.
+///
+/// # Errors
+/// SQLite's.
+pub fn begin_anew_as(
+    transaction: &Transaction<'_>,
+    now_ms: i64,
+    life: Incarnation,
+    last: Incarnation,
+) -> rusqlite::Result<Incarnation> {
     let next = stored_incarnation(transaction)?.max(last).0.saturating_add(1);
-    let incarnation = u64::try_from(now_ms).unwrap_or_default().max(next);
+    let incarnation = life.0.max(next);
     transaction.execute(
         "INSERT INTO instance (id, incarnation) VALUES (1, ?1)
          ON CONFLICT (id) DO UPDATE SET incarnation = excluded.incarnation",
@@ -288,7 +334,11 @@ mod tests {
         let database = open(folder.path(), &[]).unwrap();
         let mode = std::fs::metadata(database.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(incarnation(&database).unwrap(), Incarnation(1));
+        let before = life_of(wall_clock::now_ms() - 1);
+        let first = incarnation(&database).unwrap();
+        assert!(first > before, "{first} is the time, later than {before}");
+        assert_eq!(incarnation(&database).unwrap(), first);
+        assert!(database.read(is_first_life).unwrap());
         database
             .transaction(|tx| {
                 tx.execute("UPDATE instance SET incarnation = 7", [])
@@ -312,11 +362,14 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(database.read(restored).unwrap(), None);
-        assert_eq!(begin(1_000), Incarnation(1_000));
-        // The clock has gone back, or stood still.
-        assert_eq!(begin(10), Incarnation(1_001));
-        assert_eq!(begin(1_001), Incarnation(1_002));
-        assert_eq!(incarnation(&database).unwrap(), Incarnation(1_002));
+        let first = begin(1_000);
+        assert_eq!(first.0 / DRAWN, 1_000);
+        assert!(!database.read(is_first_life).unwrap());
+        // The clock has gone back.
+        assert_eq!(begin(10), Incarnation(first.0 + 1));
+        let last = begin(1_001);
+        assert_eq!(last.0 / DRAWN, 1_001);
+        assert_eq!(incarnation(&database).unwrap(), last);
         let note = |block| {
             database
                 .transaction(|tx| {

@@ -1,7 +1,6 @@
 //! The process: one loop, whose arms call `handle_*`.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -12,7 +11,7 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, Swarm};
 use serai_bus::Database;
-use serai_messages::{BlockHash, Incarnation, ValidatorKey};
+use serai_messages::{BlockHash, Incarnation, ValidatorKey, Versions};
 use serai_sr25519::Signer;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -39,6 +38,12 @@ pub struct Settings {
     pub listen: Vec<Multiaddr>,
     /// Pauses and time limits.
     pub timing: Timing,
+    /// Whether the state knows of no life before this one: it then stops where a peer has met another.
+    pub first_life: bool,
+    /// Message versions that this program reads.
+    pub reads: Versions,
+    /// Message versions that peers are told of, until [`Mailbox::announce`].
+    pub announces: Versions,
 }
 
 /// The process, not yet running.
@@ -95,6 +100,8 @@ impl Actor {
             peer: self.identity.public().to_peer_id(),
             signer: self.signer,
             incarnation: self.incarnation,
+            first_life: self.settings.first_life,
+            announces: self.settings.announces,
             timing: self.settings.timing,
         });
         let mut swarm = swarm::build(self.identity)?;
@@ -107,6 +114,7 @@ impl Actor {
         let (events_sender, events) = mpsc::channel(LINK_EVENTS);
         let running = Running {
             own,
+            reads: self.settings.reads,
             database: self.database,
             swarm,
             peers: Peers::default(),
@@ -125,6 +133,7 @@ impl Actor {
 /// The process at work. Its other handlers are in `connections` and `delivery`.
 pub(super) struct Running {
     pub(super) own: Arc<Own>,
+    pub(super) reads: Versions,
     pub(super) database: Database,
     pub(super) swarm: Swarm<Gate>,
     pub(super) peers: Peers,
@@ -176,6 +185,10 @@ impl Running {
                 None => &mut reach.missing,
             };
             side.push(state.peer.validator);
+            let apart = |speaks: &Versions| self.own.announces.common(*speaks).is_none();
+            if let Some(speaks) = state.speaks.filter(apart) {
+                reach.apart.push((state.peer.validator, speaks));
+            }
         }
         self.reach.send_if_modified(|told| {
             let changed = *told != reach;
@@ -198,6 +211,10 @@ impl Running {
                 }
                 let _ = done.send(());
             }
+            Command::Announce(versions, done) => {
+                self.announce(versions);
+                let _ = done.send(());
+            }
             Command::Status(answer) => {
                 let _ = answer.send(self.status()?);
             }
@@ -216,6 +233,20 @@ impl Running {
             self.swarm.behaviour_mut().allow(id);
         }
         Ok(())
+    }
+
+    /// A proof says which versions are spoken: peers that were told others need a new one.
+    fn announce(&mut self, versions: Versions) {
+        if self.own.announces == versions {
+            return;
+        }
+        tracing::info!(%versions, "peers are told which message versions are spoken here");
+        self.own = Arc::new(Own { announces: versions, ..Own::clone(&self.own) });
+        let links = self.peers.iter().flat_map(|state| &state.links);
+        let told: Vec<_> = links.map(|link| link.connection).collect();
+        for connection in told {
+            self.close(connection);
+        }
     }
 
     fn forget(&mut self, state: &State) {
@@ -299,6 +330,7 @@ impl Running {
             .map(|address| address.clone().with(own.clone()).to_string())
             .collect();
         let mut peers = Vec::new();
+        let versions = self.database.read(tables::versions)?;
         for state in self.peers.iter() {
             let validator = state.peer.validator;
             let queue = self.database.read(|connection| tables::queue(connection, validator))?;
@@ -311,18 +343,17 @@ impl Running {
                 connected: !state.links.is_empty(),
                 proven: active.is_some(),
                 incarnation: active.and_then(|link| link.proven),
+                speaks: versions.get(&validator).copied(),
                 queued: queue.rows,
                 queued_bytes: queue.bytes,
-                last_seen_ms: state
-                    .last_seen
-                    .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok())
-                    .and_then(|since| u64::try_from(since.as_millis()).ok()),
+                last_seen_ms: state.last_seen_ms,
                 last_error: state.last_error.clone(),
                 counts: super::Counts { dropped: queue.dropped, ..state.counts },
             });
         }
         let denied = self.swarm.behaviour().denials();
-        Ok(Status { peer_id: self.own.peer.to_string(), listening, denied, peers })
+        let (peer_id, announces) = (self.own.peer.to_string(), self.own.announces);
+        Ok(Status { peer_id, listening, announces, denied, peers })
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use libp2p::PeerId;
 use libp2p::swarm::{ConnectionId, DialError};
+use serai_bus::wall_clock;
 use serai_messages::ValidatorKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -116,6 +117,11 @@ impl Running {
         let newest = self.database.transaction(|transaction| {
             tables::set_incarnation(transaction, validator, incarnation, &evidence(proof))
                 .and_then(|()| tables::cursor(transaction, validator))
+                .and_then(|newest| match &newest {
+                    Some(cursor) if cursor.incarnation > incarnation => Ok(newest),
+                    _ => tables::set_versions(transaction, validator, proof.claim.speaks)
+                        .map(|_| newest),
+                })
                 .map_err(|source| self.database.error(source))
         })?;
         if newest.is_some_and(|cursor| cursor.incarnation > incarnation) {
@@ -125,12 +131,15 @@ impl Running {
             return Ok(());
         }
         state.last_error = None;
-        state.last_seen = Some(std::time::SystemTime::now());
+        state.speaks = Some(proof.claim.speaks);
+        state.last_seen_ms = Some(wall_clock::now_ms());
         state.redial = None;
         let Some(link) = state.link(connection) else { return Ok(()) };
         link.proven = Some(incarnation);
         let dialer = link.dialer;
-        tracing::info!(peer = %validator, name = state.peer.name, %incarnation, dialer, "peer proven");
+        let name = state.peer.name.as_deref();
+        let speaks = proof.claim.speaks;
+        tracing::info!(peer = %validator, name, %incarnation, %speaks, dialer, "peer proven");
         // One connection per direction: an older one is a remainder of the peer's former life, and
         // one of an older incarnation has been replaced.
         let stale: Vec<_> = state
@@ -173,17 +182,37 @@ impl Running {
                 database: self.database.path().to_owned(),
             });
         }
+        if let LinkEnd::Forgotten { former } = end {
+            return Err(Error::Forgotten {
+                own: self.own.incarnation,
+                former,
+                by: validator,
+                database: self.database.path().to_owned(),
+            });
+        }
         self.close(connection);
+        if let LinkEnd::Apart { theirs, .. } = end {
+            self.database.transaction(|transaction| {
+                tables::set_versions(transaction, validator, theirs)
+                    .map_err(|source| self.database.error(source))
+            })?;
+        }
         let Some(state) = self.peers.get_mut(&validator) else { return Ok(()) };
+        if let LinkEnd::Apart { theirs, .. } = end {
+            state.speaks = Some(theirs);
+        }
         let counts = &mut state.counts;
         let refusal = match &end {
             LinkEnd::BadProof => Some(&mut counts.refused_proofs),
             LinkEnd::ProofTimeout(_) => Some(&mut counts.unfinished_proofs),
             LinkEnd::RefusedByPeer => Some(&mut counts.refusals_of_us),
             LinkEnd::PeerReplaced { .. } => Some(&mut counts.replaced),
+            LinkEnd::Apart { .. } => Some(&mut counts.apart),
             LinkEnd::Wire(_) => Some(&mut counts.violations),
             LinkEnd::Lost(_) | LinkEnd::Silent(_) | LinkEnd::Slow(_) => None,
-            LinkEnd::Replaced { .. } | LinkEnd::Closed => return Ok(()),
+            LinkEnd::Replaced { .. } | LinkEnd::Forgotten { .. } | LinkEnd::Closed => {
+                return Ok(());
+            }
         };
         match refusal {
             Some(count) => {

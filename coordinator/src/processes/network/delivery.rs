@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Error;
 use super::actor::Running;
-use super::inbound::{Inbound, judge};
+use super::inbound::{Inbound, Rule, judge};
 use super::peers::InFlight;
 use super::tables::{self, RefusedStatement};
 use super::wire::{Ack, Batch, Frame, MAX_BATCH_BYTES, MAX_BATCH_STATEMENTS};
@@ -125,8 +125,9 @@ impl Running {
         let Some(state) = self.peers.by_connection(connection) else { return Ok(()) };
         let (from, incarnation) = (state.peer.validator, batch.incarnation);
         let through = batch.last();
+        let rule = Rule { genesis: self.own.genesis, reads: self.reads };
         let cursor = self.database.read(|database| tables::cursor(database, from))?;
-        let judged = judge(batch, from, cursor.as_ref(), self.own.genesis);
+        let judged = judge(batch, from, cursor.as_ref(), rule);
         state.counts.repeats += judged.repeats;
         state.counts.missing += judged.missing;
         if judged.missing > 0 {

@@ -6,15 +6,16 @@
 //! running process calls, in the same order.
 //!
 //! # Limits
-//! Who is at the other end is believed: no proof of identity is asked for.
+//! Who is at the other end is believed: no proof of identity is asked for, and none says which message
+//! versions a peer speaks.
 
 use std::sync::Arc;
 
 use serai_bus::{Database, DatabaseError};
-use serai_messages::{BlockHash, Incarnation, Sequence, ValidatorKey};
+use serai_messages::{BlockHash, Incarnation, Sequence, ValidatorKey, Versions};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::inbound::{Inbound, judge};
+use super::inbound::{Inbound, Rule, judge};
 use super::mailbox::{Command, Mailbox, QUEUE, Reach};
 use super::tables::{self, RefusedStatement};
 use super::wire::{Batch, MAX_BATCH_BYTES, MAX_BATCH_STATEMENTS};
@@ -100,13 +101,14 @@ pub struct Arrived {
     refused: Vec<RefusedStatement>,
 }
 
-/// Judges a parcel of `from`; none where it is of a life that another one has followed.
+/// Judges a parcel of `from` on the chain of `genesis`, by a program that reads `reads`; none where it is of
+/// a life that another one has followed.
 ///
 /// # Errors
 /// The database's.
 pub fn arrive(
     database: &Database,
-    genesis: BlockHash,
+    (genesis, reads): (BlockHash, Versions),
     from: ValidatorKey,
     parcel: Parcel,
 ) -> Result<Option<Arrived>, DatabaseError> {
@@ -117,7 +119,7 @@ pub fn arrive(
     }
     let batch = Batch { incarnation, first, bodies };
     let through = batch.last();
-    let judged = judge(batch, from, cursor.as_ref(), genesis);
+    let judged = judge(batch, from, cursor.as_ref(), Rule { genesis, reads });
     let (accepted, committed) = oneshot::channel();
     let inbound = (!judged.fresh.is_empty()).then_some(Inbound {
         from,
@@ -161,7 +163,7 @@ pub fn mailbox() -> Mailbox {
             match command {
                 // Who asks has gone where these fail.
                 Command::Connect(_, answer) => drop(answer.send(Ok(()))),
-                Command::Disconnect(_, done) => drop(done.send(())),
+                Command::Disconnect(_, done) | Command::Announce(_, done) => drop(done.send(())),
                 Command::Status(answer) => drop(answer),
             }
         }

@@ -42,6 +42,23 @@ pub enum Error {
         /// Our database.
         database: PathBuf,
     },
+    /// Another instance of this validator was at work before, which this state does not know of.
+    #[error(
+        "this data folder is new (incarnation {own}), but validator {by} has proof of incarnation \
+         {former} of our validator key: another coordinator runs with this key, or the folder of a \
+         former one was lost. Stop this one if the other runs; otherwise restore the newest backup \
+         in place of {database} (docs/operating.md)"
+    )]
+    Forgotten {
+        /// Our incarnation.
+        own: Incarnation,
+        /// The former one.
+        former: Incarnation,
+        /// Who showed the proof.
+        by: ValidatorKey,
+        /// Our database.
+        database: PathBuf,
+    },
     /// Nobody takes the peers' statements any more.
     #[error("the receiver of the peers' statements has stopped")]
     NoConsumer,

@@ -31,7 +31,7 @@ use libp2p::{PeerId, StreamProtocol};
 use super::handler::{Handler, Outcome};
 
 /// The one protocol that is spoken.
-pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/serai-coordinator/peer/1");
+pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/serai-coordinator/peer/2");
 
 /// Most established connections with one peer: one in each direction, and as many stale ones of a
 /// peer that has just restarted.

@@ -1,13 +1,13 @@
 //! What a proven peer sends, judged before it goes further.
 //!
 //! # Promises
-//! A statement is passed on when its bytes decode, its version and genesis are ours, its signer is
-//! the peer itself (a peer sends its own statements only; those of others travel inside its
+//! A statement is passed on when its bytes decode, its version, and that of each statement that it shows,
+//! is one that this program reads, its genesis is ours, its signer is the peer itself (a peer sends its own statements only; those of others travel inside its
 //! disclosures), and its signature verifies. Any other is put aside with the reason, and the rest
 //! of the batch goes on: a bad statement blocks nothing.
 
 use serai_messages::{
-    BlockHash, Incarnation, STATEMENT_CONTEXT, Sequence, SignedStatement, VERSION, ValidatorKey,
+    BlockHash, Incarnation, STATEMENT_CONTEXT, Sequence, SignedStatement, ValidatorKey, Versions,
     decode,
 };
 use tokio::sync::oneshot;
@@ -38,8 +38,10 @@ pub struct Inbound {
 pub(super) enum Fault {
     #[error("does not decode: {0}")]
     Encoding(#[from] serai_messages::DecodeError),
-    #[error("version {0}, this build speaks {VERSION}")]
-    Version(u16),
+    #[error("message version {found}, this coordinator reads {reads}")]
+    Version { found: u16, reads: Versions },
+    #[error("it shows a statement in a message version that this coordinator does not know")]
+    Shows,
     #[error("genesis {0} is another chain's")]
     Genesis(BlockHash),
     #[error("signer {0} is not the sender")]
@@ -62,12 +64,21 @@ pub(super) struct Judged {
     pub(super) missing: u64,
 }
 
+/// What a statement must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// The chain on which its signer is a validator.
+    pub(super) genesis: BlockHash,
+    /// Versions of which it is one.
+    pub(super) reads: Versions,
+}
+
 /// Judges `batch` of `from`, whose statements are accepted up to `cursor`.
 pub(super) fn judge(
     batch: Batch,
     from: ValidatorKey,
     cursor: Option<&Cursor>,
-    genesis: BlockHash,
+    rule: Rule,
 ) -> Judged {
     let accepted = cursor
         .filter(|cursor| cursor.incarnation == batch.incarnation)
@@ -82,7 +93,7 @@ pub(super) fn judge(
             judged.repeats += 1;
             continue;
         }
-        match examine(&body, from, genesis) {
+        match examine(&body, from, rule) {
             Ok(statement) => judged.fresh.push((sequence, statement)),
             Err(fault) => judged.refused.push(RefusedStatement {
                 from,
@@ -96,13 +107,17 @@ pub(super) fn judge(
     judged
 }
 
-fn examine(body: &[u8], from: ValidatorKey, genesis: BlockHash) -> Result<SignedStatement, Fault> {
+fn examine(body: &[u8], from: ValidatorKey, rule: Rule) -> Result<SignedStatement, Fault> {
     let signed: SignedStatement = decode(body)?;
     let statement = &signed.statement;
-    if statement.version != VERSION {
-        return Err(Fault::Version(statement.version));
+    if !rule.reads.contains(statement.version) {
+        return Err(Fault::Version { found: statement.version, reads: rule.reads });
     }
-    if statement.genesis != genesis {
+    // In a session's log it would count after an upgrade, though it did not before.
+    if !statement.body.is_readable() {
+        return Err(Fault::Shows);
+    }
+    if statement.genesis != rule.genesis {
         return Err(Fault::Genesis(statement.genesis));
     }
     if signed.signer != from {
@@ -123,11 +138,12 @@ fn examine(body: &[u8], from: ValidatorKey, genesis: BlockHash) -> Result<Signed
 mod tests {
     use super::*;
     use serai_messages::{
-        Attempt, Body, Coin, ProcessorKey, Session, SignatureBytes, Statement, ValidatorSet,
-        encode, keygen::KeygenId, keygen::PeerMessage,
+        Attempt, Body, Coin, ProcessorKey, Session, SignatureBytes, Statement, VERSION,
+        ValidatorSet, encode, keygen::KeygenId, keygen::PeerMessage,
     };
 
     const GENESIS: BlockHash = BlockHash([1; 32]);
+    const RULE: Rule = Rule { genesis: GENESIS, reads: Versions::SPOKEN };
 
     fn signer() -> serai_sr25519::Signer {
         serai_sr25519::Signer::from_seed(&[7; 32]).unwrap()
@@ -171,7 +187,7 @@ mod tests {
             encode(&signed(|_| {})),
         ];
         let batch = Batch { incarnation: Incarnation(1), first: Sequence(1), bodies };
-        let judged = judge(batch, ValidatorKey(signer().public()), None, GENESIS);
+        let judged = judge(batch, ValidatorKey(signer().public()), None, RULE);
         let fresh: Vec<_> = judged.fresh.iter().map(|(sequence, _)| sequence.0).collect();
         assert_eq!(fresh, [1, 7]);
         let reasons: Vec<_> =
@@ -193,11 +209,11 @@ mod tests {
             bodies: vec![encode(&signed(|_| {})); 3],
         };
         let from = ValidatorKey(signer().public());
-        let judged = judge(batch(1, 3), from, Some(&cursor), GENESIS);
+        let judged = judge(batch(1, 3), from, Some(&cursor), RULE);
         assert_eq!((judged.repeats, judged.fresh.len(), judged.missing), (2, 1, 0));
-        let judged = judge(batch(1, 7), from, Some(&cursor), GENESIS);
+        let judged = judge(batch(1, 7), from, Some(&cursor), RULE);
         assert_eq!((judged.repeats, judged.fresh.len(), judged.missing), (0, 3, 2));
-        let judged = judge(batch(2, 1), from, Some(&cursor), GENESIS);
+        let judged = judge(batch(2, 1), from, Some(&cursor), RULE);
         assert_eq!((judged.repeats, judged.fresh.len(), judged.missing), (0, 3, 0));
     }
 }

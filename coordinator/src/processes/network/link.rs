@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! both at once:  challenge (32)                                            → read exactly 32
-//!                incarnation (8, little endian) sr25519 signature (64)     → read exactly 72
-//!                verdict (1): 1 = proven, 0 = refused, 2 = replaced, followed by a Proof
+//!                incarnation (8, little endian) oldest and newest message version (2 each, likewise)
+//!                sr25519 signature (64)                                    → read exactly 76
+//!                verdict (1): 1 = proven, 0 = refused, 2 = replaced, followed by a Proof,
+//!                             3 = proven, as a former life did, followed by its Proof;
+//!                             answered with 1 by a life that knows of a former one
 //! then frames (module wire)
 //! ```
 //!
 //! # Promises
-//! Until the remote's proof holds, exactly 104 bytes of it are read, of fixed layout; nothing of
-//! variable length is parsed or allocated, and what follows a refusal is discarded. No frame is written before both verdicts are 1, and none
-//! is read.
+//! Until the remote's proof holds, exactly 108 bytes of it are read, of fixed layout; nothing of
+//! variable length is parsed or allocated, and what follows a refusal is discarded. No frame is written
+//! before both sides are proven, and none is read. Two sides that have no message version in common know so from each other's proofs, and end.
 //!
 //! # Limits
 //! The remote has [`Timing::proof`] for all of this. A frame that was begun has [`Timing::transfer`]
@@ -24,7 +27,9 @@ use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 use rand_core::RngCore;
 use serai_bus::crash_point;
-use serai_messages::{BlockHash, Incarnation, SignatureBytes, ValidatorKey, decode, encode};
+use serai_messages::{
+    BlockHash, Incarnation, SignatureBytes, ValidatorKey, Versions, decode, encode,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -34,6 +39,7 @@ use super::wire::{Ack, Batch, Frame, ReadError, WireError, read_frame, read_leng
 const PROVEN: u8 = 1;
 const REFUSED: u8 = 0;
 const REPLACED: u8 = 2;
+const FORMER: u8 = 3;
 
 /// Time that a refused remote has to read so.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -72,12 +78,17 @@ impl Default for Timing {
 }
 
 /// This side, the same for all links.
+#[derive(Clone)]
 pub(super) struct Own {
     pub(super) genesis: BlockHash,
     pub(super) validator: ValidatorKey,
     pub(super) peer: PeerId,
     pub(super) signer: Arc<serai_sr25519::Signer>,
     pub(super) incarnation: Incarnation,
+    /// Whether this instance knows of no life before it.
+    pub(super) first_life: bool,
+    /// Message versions that peers are told of.
+    pub(super) announces: Versions,
     pub(super) timing: Timing,
 }
 
@@ -118,8 +129,14 @@ pub(super) enum LinkEnd {
         "the peer is incarnation {proven} of its validator, which has been replaced by {newest}"
     )]
     PeerReplaced { proven: Incarnation, newest: Incarnation },
+    #[error("{}", .own.apart("this coordinator", *.theirs, "the peer"))]
+    Apart { own: Versions, theirs: Versions },
     #[error("this coordinator is replaced by incarnation {newest}")]
     Replaced { newest: Incarnation },
+    #[error(
+        "incarnation {former} of this coordinator has spoken before, which it does not know of"
+    )]
+    Forgotten { former: Incarnation },
     #[error(transparent)]
     Wire(#[from] WireError),
     #[error("nothing heard for {0:?}")]
@@ -220,15 +237,26 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
 
     let us = End::new(own.validator, &own.peer, challenge);
     let them = End::new(remote.validator, &remote.peer, theirs);
-    let claim =
-        Claim { genesis: own.genesis, prover: us, verifier: them, incarnation: own.incarnation };
+    let claim = Claim {
+        genesis: own.genesis,
+        prover: us,
+        verifier: them,
+        incarnation: own.incarnation,
+        speaks: own.announces,
+    };
     let proof = Proof::new(claim, &own.signer);
     stream.write_all(&own.incarnation.0.to_le_bytes()).await?;
+    stream.write_all(&encode(&own.announces)).await?;
     stream.write_all(&proof.signature.0).await?;
     stream.flush().await?;
 
     let mut incarnation = [0; 8];
     stream.read_exact(&mut incarnation).await?;
+    let [mut oldest, mut newest] = [[0; 2]; 2];
+    stream.read_exact(&mut oldest).await?;
+    stream.read_exact(&mut newest).await?;
+    let speaks =
+        Versions { oldest: u16::from_le_bytes(oldest), newest: u16::from_le_bytes(newest) };
     let mut signature = [0; 64];
     stream.read_exact(&mut signature).await?;
     let claim = Claim {
@@ -236,6 +264,7 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
         prover: them,
         verifier: us,
         incarnation: Incarnation(u64::from_le_bytes(incarnation)),
+        speaks,
     };
     let proof = Proof { claim, signature: SignatureBytes(signature) };
     if !proof.holds() {
@@ -253,17 +282,53 @@ async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
         refuse(stream, &verdict).await;
         return Err(LinkEnd::PeerReplaced { proven: claim.incarnation, newest: *newest });
     }
-    stream.write_all(&[PROVEN]).await?;
+    if own.announces.common(speaks).is_none() {
+        refuse(stream, &[REFUSED]).await;
+        return Err(LinkEnd::Apart { own: own.announces, theirs: speaks });
+    }
+    // An instance that does not know of its former life ends here, before it counts as the newest.
+    let former = remote.newest.as_ref().filter(|(newest, _)| *newest < claim.incarnation);
+    let former = former.and_then(|(_, evidence)| evidence.as_ref());
+    let former = former.filter(|bytes| bytes.len() == PROOF_BYTES);
+    match former {
+        None => stream.write_all(&[PROVEN]).await?,
+        Some(evidence) => stream.write_all(&[&[FORMER], evidence.as_slice()].concat()).await?,
+    }
     stream.flush().await?;
     read_verdict(stream, own).await?;
+    if former.is_some() {
+        let mut known = [0; 1];
+        stream.read_exact(&mut known).await?;
+        if known != [PROVEN] {
+            return Err(LinkEnd::RefusedByPeer);
+        }
+    }
     Ok(proof)
 }
 
-async fn read_verdict<S: AsyncRead + Unpin>(stream: &mut S, own: &Own) -> Result<(), LinkEnd> {
+async fn read_verdict<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    own: &Own,
+) -> Result<(), LinkEnd> {
     let mut verdict = [0; 1];
     stream.read_exact(&mut verdict).await?;
     match verdict {
         [PROVEN] => Ok(()),
+        [FORMER] => {
+            let mut evidence = [0; PROOF_BYTES];
+            stream.read_exact(&mut evidence).await?;
+            match decode::<Proof>(&evidence) {
+                Ok(proof) if proof.is_of(own.genesis, own.validator) => {
+                    if own.first_life {
+                        return Err(LinkEnd::Forgotten { former: proof.claim.incarnation });
+                    }
+                }
+                _ => return Err(LinkEnd::RefusedByPeer),
+            }
+            stream.write_all(&[PROVEN]).await?;
+            stream.flush().await?;
+            Ok(())
+        }
         [REPLACED] => {
             let mut evidence = [0; PROOF_BYTES];
             stream.read_exact(&mut evidence).await?;

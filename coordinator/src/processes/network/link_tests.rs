@@ -29,6 +29,8 @@ fn own(number: u8, incarnation: u64) -> Arc<Own> {
         peer: peer(number),
         signer: Arc::new(signer(number)),
         incarnation: Incarnation(incarnation),
+        first_life: false,
+        announces: Versions::SPOKEN,
         timing,
     })
 }
@@ -57,7 +59,7 @@ async fn prove_as(stream: &mut DuplexStream, incarnation: u64, key: u8) -> u8 {
     stream.read_exact(&mut theirs).await.unwrap();
     let challenge = [5; 32];
     stream.write_all(&challenge).await.unwrap();
-    let mut proof = [0; 72];
+    let mut proof = [0; 76];
     stream.read_exact(&mut proof).await.unwrap();
     let end = |number: u8, challenge: [u8; 32]| {
         let mut bytes = signer(number).public().to_vec();
@@ -70,21 +72,21 @@ async fn prove_as(stream: &mut DuplexStream, incarnation: u64, key: u8) -> u8 {
         bytes.extend(challenge);
         bytes
     };
-    let claim = |prover: Vec<u8>, verifier: Vec<u8>, incarnation: &[u8]| {
-        [GENESIS.0.to_vec(), prover, verifier, incarnation.to_vec()].concat()
+    let claim = |prover: Vec<u8>, verifier: Vec<u8>, said: &[u8]| {
+        [GENESIS.0.to_vec(), prover, verifier, said.to_vec()].concat()
     };
-    let (incarnation_bytes, signature) = proof.split_at(8);
+    let (said, signature) = proof.split_at(12);
     serai_sr25519::verify(
         &signer(1).public(),
         PROOF_CONTEXT,
-        &claim(end(1, theirs), end(2, challenge), incarnation_bytes),
+        &claim(end(1, theirs), end(2, challenge), said),
         signature.try_into().unwrap(),
     )
     .unwrap();
-    let incarnation = incarnation.to_le_bytes();
-    let message = claim(end(2, challenge), end(1, theirs), &incarnation);
+    let said = [&incarnation.to_le_bytes()[..], &[1, 0, 1, 0]].concat();
+    let message = claim(end(2, challenge), end(1, theirs), &said);
     let signature = signer(key).sign(PROOF_CONTEXT, &message, &mut rand_core::OsRng);
-    stream.write_all(&[&incarnation[..], &signature].concat()).await.unwrap();
+    stream.write_all(&[&said[..], &signature].concat()).await.unwrap();
     stream.read_u8().await.unwrap()
 }
 
@@ -105,6 +107,42 @@ async fn two_links_prove_and_exchange_frames() {
     drop(left.frames);
     assert!(matches!(left.end.await.unwrap(), LinkEnd::Closed));
     assert!(matches!(right.end.await.unwrap(), LinkEnd::Lost(_)));
+}
+
+#[tokio::test]
+async fn two_sides_without_a_common_version_end_and_each_says_why() {
+    let versions = |oldest, newest| Versions { oldest, newest };
+    let speaking =
+        |number, speaks| Arc::new(Own { announces: speaks, ..Own::clone(&own(number, 1)) });
+    for (ours, theirs, meet) in [
+        (versions(1, 1), versions(1, 2), true),
+        (versions(1, 2), versions(2, 2), true),
+        (versions(1, 1), versions(2, 2), false),
+        (versions(1, 2), versions(3, 4), false),
+        (versions(1, 2), versions(2, 1), false),
+    ] {
+        let (left, right) = tokio::io::duplex(4096);
+        let left = start(left, speaking(1, ours), remote(2));
+        let right = start(right, speaking(2, theirs), remote(1));
+        for (mut running, own, other) in [(left, ours, theirs), (right, theirs, ours)] {
+            match running.events.recv().await {
+                Some((_, Event::Proven(proof))) => {
+                    assert!(meet);
+                    assert_eq!(proof.claim.speaks, other);
+                }
+                _ => {
+                    let end = running.end.await.unwrap();
+                    let expected = LinkEnd::Apart { own, theirs: other };
+                    assert!(!meet, "{end}");
+                    assert_eq!(end.to_string(), expected.to_string());
+                }
+            }
+        }
+    }
+    let apart = LinkEnd::Apart { own: versions(1, 1), theirs: versions(2, 2) }.to_string();
+    assert!(apart.contains("version 2") && apart.ends_with("upgrade this coordinator"), "{apart}");
+    let apart = LinkEnd::Apart { own: versions(2, 2), theirs: versions(1, 1) }.to_string();
+    assert!(apart.ends_with("upgrade the peer"), "{apart}");
 }
 
 #[tokio::test]
@@ -158,12 +196,14 @@ async fn a_proof_is_worth_nothing_on_another_connection() {
     stream.read_exact(&mut theirs).await.unwrap();
     let us = End::new(ValidatorKey(signer(2).public()), &peer(2), [5; 32]);
     let them = End::new(ValidatorKey(signer(1).public()), &peer(1), [0; 32]);
-    let claim = Claim { genesis: GENESIS, prover: us, verifier: them, incarnation: Incarnation(1) };
+    let (incarnation, speaks) = (Incarnation(1), Versions::SPOKEN);
+    let claim = Claim { genesis: GENESIS, prover: us, verifier: them, incarnation, speaks };
     let old = Proof::new(claim, &signer(2));
     stream.write_all(&[5; 32]).await.unwrap();
     stream.write_all(&1_u64.to_le_bytes()).await.unwrap();
+    stream.write_all(&[1, 0, 1, 0]).await.unwrap();
     stream.write_all(&old.signature.0).await.unwrap();
-    let mut proof = [0; 72];
+    let mut proof = [0; 76];
     stream.read_exact(&mut proof).await.unwrap();
     assert_eq!(stream.read_u8().await.unwrap(), REFUSED);
     drop(stream);
@@ -177,6 +217,7 @@ async fn being_replaced_is_believed_on_evidence_alone() {
         prover: End::new(ValidatorKey(signer(number).public()), &peer(number), [1; 32]),
         verifier: End::new(ValidatorKey(signer(2).public()), &peer(2), [2; 32]),
         incarnation: Incarnation(incarnation),
+        speaks: Versions::SPOKEN,
     };
     let cases = [
         (Proof::new(claim(1, 9), &signer(1)), true),
@@ -204,6 +245,7 @@ async fn an_older_instance_of_the_peer_is_shown_the_newer_ones_proof() {
         prover: End::new(ValidatorKey(signer(2).public()), &peer(2), [1; 32]),
         verifier: End::new(ValidatorKey(signer(1).public()), &peer(1), [2; 32]),
         incarnation: Incarnation(5),
+        speaks: Versions::SPOKEN,
     };
     let newest = Some((Incarnation(5), Some(evidence(&Proof::new(claim, &signer(2))))));
     let (left, right) = tokio::io::duplex(4096);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use libp2p::Multiaddr;
-use serai_messages::ValidatorKey;
+use serai_messages::{ValidatorKey, Versions};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{ConnectError, PeerStatus, Status};
@@ -32,11 +32,15 @@ pub struct Reach {
     pub online: Vec<ValidatorKey>,
     /// Those among them with whom none is.
     pub missing: Vec<ValidatorKey>,
+    /// Those of the missing that speak no message version which this coordinator speaks, with the
+    /// versions that they speak.
+    pub apart: Vec<(ValidatorKey, Versions)>,
 }
 
 pub(super) enum Command {
     Connect(Vec<Peer>, oneshot::Sender<Result<(), ConnectError>>),
     Disconnect(Vec<ValidatorKey>, oneshot::Sender<()>),
+    Announce(Versions, oneshot::Sender<()>),
     Status(oneshot::Sender<Status>),
 }
 
@@ -68,6 +72,16 @@ impl Mailbox {
         let (done, answered) = oneshot::channel();
         if self.commands.send(Command::Disconnect(validators, done)).await.is_ok() {
             // Fails only when the process stops, which ends all connections.
+            let _ = answered.await;
+        }
+    }
+
+    /// Has peers told that these message versions are spoken here. Connections with peers that were told
+    /// others are made anew.
+    pub async fn announce(&self, versions: Versions) {
+        let (done, answered) = oneshot::channel();
+        if self.commands.send(Command::Announce(versions, done)).await.is_ok() {
+            // Fails only when the process stops, which tells nobody anything any more.
             let _ = answered.await;
         }
     }

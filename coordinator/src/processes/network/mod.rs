@@ -20,8 +20,13 @@
 //!   forgotten. It arrives in the order of its enqueueing, and [`tables::accept`] drops repeats, so
 //!   it takes effect once.
 //! * An acknowledgement leaves only after [`Inbound::accepted`] was answered.
+//! * Each side's proof says which message versions it speaks; what a peer speaks is remembered. A peer
+//!   that shares none with this coordinator is refused, counted, and named with what to do.
 //! * The highest incarnation of a validator is obeyed. An older instance is shown the newer one's
 //!   signed proof and stops with [`Error::Replaced`]; without such a proof nobody can stop it.
+//! * An instance on a new folder that meets a peer which has met another before is shown that one's
+//!   signed proof and stops with [`Error::Forgotten`]. It does not count as the newest then, and the
+//!   other one goes on (ADR 0019).
 //!
 //! # Limits
 //! Per peer: one batch in flight in each direction ([`MAX_BATCH_BYTES`], [`MAX_BATCH_STATEMENTS`]),
@@ -32,7 +37,7 @@
 //! [`PeerStatus`].
 //!
 //! Two instances of one incarnation (a copied data folder) are not told apart: restore a copy as a
-//! new incarnation.
+//! new incarnation. Two new folders have two (ADR 0019).
 //!
 //! A statement that was acknowledged to a database that was since restored from a backup is gone;
 //! it shows as [`Counts::missing`].

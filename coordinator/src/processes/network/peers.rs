@@ -2,12 +2,12 @@
 //! direction.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::SystemTime;
 
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use rand_core::RngCore;
-use serai_messages::{Incarnation, Sequence, ValidatorKey};
+use serai_bus::wall_clock;
+use serai_messages::{Incarnation, Sequence, ValidatorKey, Versions};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -53,8 +53,11 @@ pub(super) struct State {
     pub(super) delivering: Option<ConnectionId>,
     /// A batch that came on another connection meanwhile; the newest replaces one that waits.
     pub(super) waiting: Option<(ConnectionId, Batch)>,
-    pub(super) last_seen: Option<SystemTime>,
+    /// In milliseconds since the Unix epoch.
+    pub(super) last_seen_ms: Option<u64>,
     pub(super) last_error: Option<String>,
+    /// Message versions that it has proven since the start.
+    pub(super) speaks: Option<Versions>,
     pub(super) counts: Counts,
 }
 
@@ -70,8 +73,9 @@ impl State {
             in_flight: None,
             delivering: None,
             waiting: None,
-            last_seen: None,
+            last_seen_ms: None,
             last_error: None,
+            speaks: None,
             counts: Counts::default(),
         };
         state.dial_at(now);
@@ -117,7 +121,7 @@ impl State {
 
     /// Notes that a frame has arrived: the peer is there and speaks with us.
     pub(super) fn heard(&mut self, timing: &Timing) {
-        self.last_seen = Some(SystemTime::now());
+        self.last_seen_ms = Some(wall_clock::now_ms());
         self.pause = timing.redial_min;
     }
 }

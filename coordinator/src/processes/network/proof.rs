@@ -1,5 +1,6 @@
 //! The proof that each side of a connection gives before it says anything else: that it holds the
-//! validator's sr25519 key, in this life (incarnation), to this peer, now.
+//! validator's sr25519 key, in this life (incarnation), to this peer, now; and which message versions
+//! it speaks.
 //!
 //! # Promises
 //! A proof is worth nothing elsewhere: it names the chain's genesis, both validators, both peer ids
@@ -11,14 +12,14 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use libp2p::PeerId;
-use serai_messages::{BlockHash, Incarnation, SignatureBytes, ValidatorKey, encode};
+use serai_messages::{BlockHash, Incarnation, SignatureBytes, ValidatorKey, Versions, encode};
 use sha2::{Digest, Sha256};
 
 /// Schnorrkel signing context of proofs.
 pub const PROOF_CONTEXT: &[u8] = b"serai-coordinator-peer-proof";
 
-/// Bytes of an encoded [`Proof`]: eight fields of fixed size.
-pub(super) const PROOF_BYTES: usize = 7 * 32 + 8 + 64;
+/// Bytes of an encoded [`Proof`]: ten fields of fixed size.
+pub(super) const PROOF_BYTES: usize = 7 * 32 + 8 + 2 * 2 + 64;
 
 /// Random bytes drawn for one connection.
 pub(super) type Challenge = [u8; 32];
@@ -52,6 +53,8 @@ pub(super) struct Claim {
     pub(super) verifier: End,
     /// The prover's life.
     pub(super) incarnation: Incarnation,
+    /// The message versions that it speaks.
+    pub(super) speaks: Versions,
 }
 
 /// A claim with its signature by the prover's validator key.
@@ -89,10 +92,12 @@ impl Proof {
         validator: ValidatorKey,
         incarnation: Incarnation,
     ) -> bool {
-        self.claim.genesis == genesis
-            && self.claim.prover.validator == validator
-            && self.claim.incarnation > incarnation
-            && self.holds()
+        self.claim.incarnation > incarnation && self.is_of(genesis, validator)
+    }
+
+    /// Whether this shows an instance of `validator` on `genesis`.
+    pub(super) fn is_of(&self, genesis: BlockHash, validator: ValidatorKey) -> bool {
+        self.claim.genesis == genesis && self.claim.prover.validator == validator && self.holds()
     }
 }
 
@@ -108,6 +113,7 @@ mod tests {
             prover: End::new(ValidatorKey(signer.public()), &PeerId::random(), [2; 32]),
             verifier: End::new(ValidatorKey([3; 32]), &PeerId::random(), [4; 32]),
             incarnation: Incarnation(5),
+            speaks: Versions { oldest: 1, newest: 2 },
         };
         (Proof::new(claim, &signer), signer)
     }

@@ -126,6 +126,7 @@ mod tests {
             peers: online.len() + missing.len(),
             online: online.to_vec(),
             missing: missing.to_vec(),
+            apart: Vec::new(),
         };
         for reach in [
             reach(&[bob], &[carol]),

@@ -1,6 +1,6 @@
 //! What the network process says about itself.
 
-use serai_messages::{Incarnation, ValidatorKey};
+use serai_messages::{Incarnation, ValidatorKey, Versions};
 
 use super::gate::Denials;
 
@@ -11,6 +11,8 @@ pub struct Status {
     pub peer_id: String,
     /// Where we listen, with the ports that the system gave, each ending in our `/p2p/<peer id>`.
     pub listening: Vec<String>,
+    /// Message versions that peers are told of.
+    pub announces: Versions,
     /// Connections denied at the upgrade.
     pub denied: Denials,
     /// Each peer, in the order of their keys.
@@ -34,6 +36,8 @@ pub struct PeerStatus {
     pub proven: bool,
     /// The incarnation that it has proven on the present connection.
     pub incarnation: Option<Incarnation>,
+    /// Message versions that it speaks, as it proved last; `None` where it never has.
+    pub speaks: Option<Versions>,
     /// Statements that wait for its acknowledgement.
     pub queued: u64,
     /// Their bytes.
@@ -67,6 +71,8 @@ pub struct Counts {
     pub unfinished_proofs: u64,
     /// Connections on which it refused our proof.
     pub refusals_of_us: u64,
+    /// Its connections that were ended because no message version is spoken on both sides.
+    pub apart: u64,
     /// Connections of instances of it that have been replaced.
     pub replaced: u64,
     /// Its connections that were ended for a frame too large, malformed, or out of turn.

@@ -1,5 +1,6 @@
 //! The network's tables: statements on their way to peers ([`outbox`](enqueue)), how far each
-//! peer's statements were accepted, and the statements that were refused ([`cursors`](accept)).
+//! peer's statements were accepted, and the statements that were refused ([`cursors`](accept)), and the
+//! message versions that each peer speaks ([`versions`]).
 //!
 //! # Promises
 //! [`enqueue`] and [`accept`] act within the caller's transaction, so that what was decided and
@@ -14,6 +15,7 @@
 
 mod cursors;
 mod outbox;
+mod versions;
 
 use serai_bus::Migration;
 pub use serai_bus::exchange::Acceptance;
@@ -24,6 +26,7 @@ pub use cursors::{
 pub(super) use cursors::{put_aside, set_incarnation};
 pub use outbox::{Enqueued, MAX_QUEUED_BYTES, MAX_QUEUED_ROWS, Queue, enqueue, queue};
 pub(super) use outbox::{begin, confirm, pending, waiting};
+pub use versions::{set_versions, versions};
 
 /// The tables of this module.
 pub const MIGRATION: Migration = Migration {
@@ -46,5 +49,8 @@ pub const MIGRATION: Migration = Migration {
         "CREATE TABLE told_reach (
             validator BLOB PRIMARY KEY, online INTEGER NOT NULL,
             changes INTEGER NOT NULL) STRICT;",
+        "CREATE TABLE peer_versions (
+            validator BLOB PRIMARY KEY, oldest INTEGER NOT NULL,
+            newest INTEGER NOT NULL) STRICT;",
     ],
 };

@@ -1,5 +1,6 @@
 //! The process: its parts, put together and run.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -19,8 +20,9 @@ use super::follower::Follower;
 use super::mailbox::{CAPACITY, Mailbox, Request};
 use super::status::Live;
 use super::submission::Submitter;
-use super::{Settings, Status, feed, instructions, solvency, tables};
+use super::{Settings, Status, clock, feed, instructions, solvency, tables};
 use crate::processes::core::public::Feed;
+use crate::processes::core::status::Board;
 
 /// Requests that wait for a node at the same time; while so many wait, none is taken up.
 const WAITING_REQUESTS: usize = 32;
@@ -142,10 +144,12 @@ impl Actor {
         };
         let mut public =
             std::pin::pin!(public.run(|transaction, event| tell(transaction, &feed, event), told));
+        let mut clock = std::pin::pin!(desk.watch_clock(&settings.board));
         let mut answers = FuturesUnordered::new();
         loop {
             let ended = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
+                never = &mut clock => match never {},
                 ended = &mut follower => ended,
                 ended = &mut submitter => ended,
                 ended = &mut submission => ended,
@@ -221,6 +225,18 @@ impl Desk {
     async fn keys_of(&self, set: ValidatorSet) -> Result<Option<KeyPair>, ReadError> {
         let (connection, at) = self.at_head().await?;
         Ok(chain::keys(&connection, &at, set).await?)
+    }
+
+    /// Compares the clock with Serai's, again and again.
+    async fn watch_clock(&self, board: &Board) -> Infallible {
+        let mut looks = clock::Looks::default();
+        loop {
+            // A node that does not answer is shown by the follower.
+            if let Ok((head, stated_ms)) = self.head().await {
+                looks.show(board, head.number, stated_ms);
+            }
+            tokio::time::sleep(clock::LOOK).await;
+        }
     }
 
     async fn head(&self) -> Result<(SeraiBlock, u64), ReadError> {

@@ -39,6 +39,7 @@ mod actor;
 mod arrange;
 mod chain;
 mod client;
+mod clock;
 mod consumer;
 mod decode;
 pub mod driven;

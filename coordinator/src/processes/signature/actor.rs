@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::{Bus, BusError, Database, DatabaseError, OffsetReset, Waker};
-use serai_messages::{Coin, Incarnation, Name, ProcessorKey, Topic};
+use serai_messages::{Coin, Incarnation, Name, ProcessorKey, Topic, Versions};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,7 @@ use super::inputs::{AT_ONCE, Item};
 use super::intake::Intake;
 use super::mailbox::Mailbox;
 use super::running::Running;
+use super::versions::Spoken;
 use crate::processes::core::keys::Keys;
 use crate::processes::core::status::{Board, State};
 use crate::processes::core::store;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub name: Name,
     /// Coins whose vaults it takes part in.
     pub coins: Vec<Coin>,
+    /// Message versions that this program speaks.
+    pub speaks: Versions,
     /// Length of a key generation's attempt, in Serai blocks; the same at all validators.
     pub attempt_blocks: u64,
     /// Where to begin on topics that were never read.
@@ -81,6 +84,21 @@ pub enum Error {
     /// The bus refused for good.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// Another instance of this coordinator writes to its topics.
+    #[error(
+        "{topic} holds a record of incarnation {other} of this coordinator, which is {own}: two \
+         coordinators run with this name, and this one stops before they contradict each other. \
+         Leave one running; to go on with this one's folder, restore its newest backup \
+         (docs/operating.md)"
+    )]
+    TwoInstances {
+        /// The topic.
+        topic: String,
+        /// Our incarnation.
+        own: Incarnation,
+        /// The other's.
+        other: Incarnation,
+    },
     /// Another process has ended.
     #[error("the {0} process has ended")]
     Ended(&'static str),
@@ -101,7 +119,8 @@ pub fn new(
     incarnation: Incarnation,
     surroundings: Surroundings,
 ) -> (Actor, Mailbox) {
-    let mailbox = Mailbox::new(surroundings.database.clone());
+    let spoken = Spoken { program: settings.speaks, coins: settings.coins.clone() };
+    let mailbox = Mailbox::new(surroundings.database.clone(), spoken);
     (Actor { settings, keys, incarnation, surroundings }, mailbox)
 }
 

@@ -1,8 +1,9 @@
 //! The clocks that signings ask for.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use serai_bus::wall_clock;
 use serai_messages::signing::SigningId;
 use serai_protocol::signing::Timer;
 use tokio::time::Instant;
@@ -53,9 +54,7 @@ impl Alarms {
 
 /// Milliseconds since the Unix epoch; shown to people, never decided upon.
 pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+    i64::try_from(wall_clock::now_ms()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use rand_core::OsRng;
 use rusqlite::Transaction;
 use serai_bus::sealing::{open, seal};
 use serai_bus::{SealError, SecretKey, exchange};
-use serai_messages::control::{Heartbeat, KeyAnnouncement};
+use serai_messages::control::{ANNOUNCEMENT_VERSION, Heartbeat, KeyAnnouncement};
 use serai_messages::{
     Coin, Endpoint, Incarnation, IntentId, Name, ProcessorKey, Record, Sequence, SessionId, Topic,
-    VERSION, decode, encode, keygen, signing, vault,
+    Versions, decode, decode_in, encode, encode_in, keygen, signing, vault,
 };
 
 /// What a processor said. The family is the first part of the record's type (`keygen.shares`,
@@ -27,13 +27,15 @@ pub enum Incoming {
 }
 
 impl Incoming {
-    fn decode(kind: &str, body: &[u8]) -> Result<Self, Unreadable> {
+    fn decode(version: u16, kind: &str, body: &[u8]) -> Result<Self, Unreadable> {
         let family = kind.split_once('.').map_or(kind, |(family, _)| family);
         let incoming = match family {
-            "control" if kind == "control.heartbeat" => Incoming::Heartbeat(decode(body)?),
-            "keygen" => Incoming::Keygen(decode(body)?),
-            "signing" => Incoming::Signing(decode(body)?),
-            "vault" => Incoming::Vault(decode(body)?),
+            "control" if kind == "control.heartbeat" => {
+                Incoming::Heartbeat(decode_in(version, body)?)
+            }
+            "keygen" => Incoming::Keygen(decode_in(version, body)?),
+            "signing" => Incoming::Signing(decode_in(version, body)?),
+            "vault" => Incoming::Vault(decode_in(version, body)?),
             _ => return Err(Unreadable::Kind(kind.to_owned())),
         };
         let found = match &incoming {
@@ -101,11 +103,11 @@ impl Outgoing<'_> {
         }
     }
 
-    fn body(self) -> Vec<u8> {
+    fn body(self, version: u16) -> Vec<u8> {
         match self {
-            Outgoing::Keygen(message) => encode(message),
-            Outgoing::Signing(message) => encode(message),
-            Outgoing::Vault(message) => encode(message),
+            Outgoing::Keygen(message) => encode_in(version, message),
+            Outgoing::Signing(message) => encode_in(version, message),
+            Outgoing::Vault(message) => encode_in(version, message),
         }
     }
 }
@@ -113,9 +115,16 @@ impl Outgoing<'_> {
 /// Why a record of the processor could not be read; goes to the dead letter.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// A newer program wrote it.
-    #[error("encoding version {0} is not known here (this program speaks {VERSION}); upgrade it")]
-    Version(u16),
+    /// In a version that this program does not speak.
+    #[error("message version {found}, this coordinator speaks {speaks}; {remedy}")]
+    Version {
+        /// Its version.
+        found: u16,
+        /// What this program speaks.
+        speaks: Versions,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// It should have been sealed, or should not have been.
     #[error("record of type {0:?} is not sealed")]
     Clear(String),
@@ -180,15 +189,46 @@ pub struct Conversation {
     pub topic: String,
     /// The processor's key, once known and accepted.
     pub processor: Option<ProcessorKey>,
+    /// Message versions that the processor speaks, as it announced last.
+    pub processor_speaks: Versions,
+    /// Those that this program speaks.
+    speaks: Versions,
     own: SecretKey,
     incarnation: Incarnation,
 }
 
 impl Conversation {
-    /// The conversation of `name` with its processor of `coin`.
-    pub fn new(name: &Name, coin: Coin, own: SecretKey, incarnation: Incarnation) -> Self {
+    /// The conversation of `name` with its processor of `coin`, of a program of these versions.
+    pub fn new(
+        name: &Name,
+        coin: Coin,
+        own: SecretKey,
+        incarnation: Incarnation,
+        speaks: Versions,
+    ) -> Self {
         let topic = Topic::Chain(coin).full_name(name);
-        Self { coin, topic, processor: None, own, incarnation }
+        let processor_speaks = Versions::only(speaks.oldest);
+        Self { coin, topic, processor: None, processor_speaks, speaks, own, incarnation }
+    }
+
+    /// Why the processor and this coordinator do not understand each other, if they do not.
+    pub fn apart(&self) -> Option<String> {
+        let theirs = self.processor_speaks;
+        self.speaks.common(theirs).is_none().then(|| {
+            let processor = format!("the {} processor", self.coin);
+            self.speaks.apart("this coordinator", theirs, &processor)
+        })
+    }
+
+    /// Whether the processor can be told something: its key is known, and a message version is spoken
+    /// on both sides.
+    pub fn is_open(&self) -> bool {
+        self.processor.is_some() && self.apart().is_none()
+    }
+
+    /// The version of what the processor is told: the newest that both speak.
+    fn version(&self) -> u16 {
+        self.speaks.common(self.processor_speaks).map_or(self.speaks.oldest, |both| both.newest)
     }
 
     /// Stores the announcement of the coordinator's key for publishing (SEED, "Publish Pubkey to
@@ -201,10 +241,13 @@ impl Conversation {
             coin: self.coin,
             key: self.own.public(),
             incarnation: self.incarnation,
+            speaks: self.speaks,
         };
         let sequence = self.next_sequence(transaction)?;
         let id = IntentId::new(format!("control/key/coordinator/{}/{sequence}", self.incarnation))?;
-        let record = self.record(id, "control.key", String::new(), sequence, encode(&announcement));
+        let body = encode(&announcement);
+        let mut record = self.record(id, "control.key", String::new(), sequence, body);
+        record.version = ANNOUNCEMENT_VERSION;
         exchange::enqueue(transaction, &self.topic, &record)?;
         Ok(())
     }
@@ -221,7 +264,8 @@ impl Conversation {
         let processor = self.processor.ok_or(SendError::UnknownKey(self.coin))?;
         let sequence = self.next_sequence(transaction)?;
         let id = IntentId::new(message.intent((self.incarnation, sequence)))?;
-        let (kind, session, body) = (message.kind(), message.session(), message.body());
+        let (kind, session, body) =
+            (message.kind(), message.session(), message.body(self.version()));
         let mut record = self.record(id, kind, session, sequence, body);
         seal(&mut record, &self.own, &processor, &mut OsRng)
             .map_err(|source| SendError::Seal { coin: self.coin, source })?;
@@ -234,20 +278,23 @@ impl Conversation {
     /// # Errors
     /// [`Unreadable`], with the reason for the dead letter.
     pub fn read(&self, record: &Record) -> Result<Incoming, Unreadable> {
-        if record.version != VERSION {
-            return Err(Unreadable::Version(record.version));
-        }
+        // It says which versions are spoken, so it is the same in all of them.
         if record.kind == "control.key" {
             let announcement: KeyAnnouncement = decode(&record.body)?;
             self.check_coin(announcement.coin)?;
             return Ok(Incoming::Key(announcement));
+        }
+        if !self.speaks.contains(record.version) {
+            let (found, speaks) = (record.version, self.speaks);
+            let remedy = if found > speaks.newest { "upgrade it" } else { "upgrade the processor" };
+            return Err(Unreadable::Version { found, speaks, remedy });
         }
         if !record.sealed {
             return Err(Unreadable::Clear(record.kind.clone()));
         }
         let processor = self.processor.ok_or(Unreadable::UnknownKey)?;
         let body = open(record, &self.own, &processor)?;
-        let incoming = Incoming::decode(&record.kind, &body)?;
+        let incoming = Incoming::decode(record.version, &record.kind, &body)?;
         incoming.coin().map_or(Ok(()), |found| self.check_coin(found))?;
         Ok(incoming)
     }
@@ -280,7 +327,7 @@ impl Conversation {
             session,
             incarnation: self.incarnation,
             sequence,
-            version: VERSION,
+            version: self.version(),
             sealed: false,
             body,
         }

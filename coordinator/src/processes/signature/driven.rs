@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serai_bus::{Database, DatabaseError, Delivered, Detached, Migration, OffsetReset, SecretKey};
-use serai_messages::{BlockHash, BlockNumber, Coin, Incarnation, Name, Sequence, ValidatorKey};
+use serai_messages::{
+    BlockHash, BlockNumber, Coin, Incarnation, Name, Sequence, ValidatorKey, Versions,
+};
 use serai_sr25519::Signer;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -47,6 +49,10 @@ pub struct Setup {
     pub attempt_blocks: u64,
     /// Hash of Serai's block 0.
     pub genesis: BlockHash,
+    /// Message versions that it speaks.
+    pub speaks: Versions,
+    /// The incarnation of a new state.
+    pub first: Incarnation,
     /// The coordinator's state, with the tables of [`migrations`].
     pub database: Database,
 }
@@ -70,7 +76,8 @@ pub fn restore(
 ) -> Result<Incarnation, DatabaseError> {
     database.transaction(|transaction| {
         let begin = || {
-            let incarnation = store::begin_anew(transaction, at_ms, last)?;
+            let life = Incarnation(at_ms.unsigned_abs());
+            let incarnation = store::begin_anew_as(transaction, at_ms, life, last)?;
             store::set_restored_block(transaction, newest)?;
             Ok(incarnation)
         };
@@ -94,6 +101,7 @@ pub struct Driven {
     running: Running,
     database: Database,
     genesis: BlockHash,
+    speaks: Versions,
     /// Statements of peers that were put aside.
     pub refused: usize,
 }
@@ -104,8 +112,17 @@ impl Driven {
     /// # Errors
     /// [`Error`].
     pub async fn start(setup: Setup) -> Result<Self, Error> {
-        let Setup { name, validator, conversations, attempt_blocks, genesis, database } = setup;
-        let incarnation = store::incarnation(&database)?;
+        let Setup {
+            name,
+            validator,
+            conversations,
+            attempt_blocks,
+            genesis,
+            speaks,
+            first,
+            database,
+        } = setup;
+        let incarnation = store::incarnation_or(&database, first)?;
         exchange::begin(&database, incarnation)?;
         let board = Board::default();
         let surroundings = Surroundings {
@@ -121,6 +138,7 @@ impl Driven {
         let settings = Settings {
             name,
             coins: conversations.keys().copied().collect(),
+            speaks,
             attempt_blocks,
             offset_reset: OffsetReset::Earliest,
             pinned: BTreeMap::new(),
@@ -130,7 +148,7 @@ impl Driven {
         let keys = Keys { validator, identity, processors: conversations };
         let actor = Actor { settings, keys, incarnation, surroundings };
         let running = Running::start(actor, genesis).await?;
-        Ok(Self { running, database, genesis, refused: 0 })
+        Ok(Self { running, database, genesis, speaks, refused: 0 })
     }
 
     /// This life.
@@ -157,7 +175,8 @@ impl Driven {
         parcel: Parcel,
     ) -> Result<Heard, (Error, Option<Sequence>)> {
         let none = |error: DatabaseError| (Error::from(error), None);
-        let arrived = exchange::arrive(&self.database, self.genesis, from, parcel).map_err(none)?;
+        let rule = (self.genesis, self.speaks);
+        let arrived = exchange::arrive(&self.database, rule, from, parcel).map_err(none)?;
         let Some(mut arrived) = arrived else { return Ok(Heard::Replaced) };
         self.refused += arrived.refused();
         if let Some(inbound) = arrived.inbound.take() {

@@ -153,7 +153,7 @@ impl Running {
         wake: &mut Wake,
     ) -> Result<(), Error> {
         let Some(conversation) = self.conversations.get(&coin) else { return Ok(()) };
-        if conversation.processor.is_none() {
+        if !conversation.is_open() {
             return Ok(());
         }
         for known in tables::sets_without_session(transaction, coin)? {

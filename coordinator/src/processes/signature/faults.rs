@@ -1,13 +1,28 @@
-//! Misbehaviour on demand, for tests of other validators' defences. Compiled with the feature
+//! Misbehaviour on demand, for tests of other validators' defences; and other message versions, for
+//! tests of upgrades. Compiled with the feature
 //! `faults` alone, which no program that is shipped turns on.
 
 use serai_messages::keygen::{PeerMessage, Round};
 use serai_messages::signing::{self, CoordinatorMessage};
-use serai_messages::{Body, SignedStatement, ValidatorKey};
+use serai_messages::{Body, InvalidVersions, SignedStatement, ValidatorKey, Versions};
 use serai_protocol::keygen::Parameters;
 
 /// Environment variable that names the misbehaviour.
 pub const VARIABLE: &str = "SERAI_COORDINATOR_FAULT";
+
+/// Environment variable that says which message versions this program speaks, for example `1..2`.
+pub const SPEAKS: &str = "SERAI_MESSAGES_SPEAKS";
+
+/// The message versions that the environment asks for; what is none is nothing, and said.
+pub fn versions_from_environment() -> Option<Versions> {
+    let asked = std::env::var(SPEAKS).ok()?;
+    let parsed = asked.parse();
+    if let Err(error) = &parsed {
+        let reason: &InvalidVersions = error;
+        tracing::error!(%reason, "{SPEAKS} is not understood");
+    }
+    parsed.ok()
+}
 
 /// What this coordinator does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

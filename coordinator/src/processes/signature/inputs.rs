@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::Transaction;
-use serai_bus::{DeadLetter, Delivered, exchange};
+use serai_bus::{DeadLetter, Delivered, Waker, exchange};
 use serai_messages::signing::SigningId;
 use serai_messages::{Endpoint, ValidatorSet, planted};
 use serai_protocol::{keygen, signing};
@@ -12,6 +12,7 @@ use super::actor::{Error, READER};
 use super::intake::{Intake, Read};
 use super::outlet::{Outlet, Wake};
 use super::running::Running;
+use crate::processes::core::status::State;
 use crate::processes::network;
 
 /// Inputs that are handled in one transaction.
@@ -68,6 +69,7 @@ impl Running {
         wake: &mut Wake,
     ) -> Result<(), Error> {
         let Read { topic, delivered, refused } = read;
+        self.refuse_other_instance(topic, delivered)?;
         if *topic == self.serai_topic {
             return self.handle_serai(transaction, delivered, refused.as_deref(), wake);
         }
@@ -76,6 +78,18 @@ impl Running {
             Some(coin) => self.handle_conversation(transaction, coin, delivered, wake),
             None => Ok(()),
         }
+    }
+
+    /// A record of this coordinator's that a later life has written, or, where this state knows of no life
+    /// but its own, any other.
+    fn refuse_other_instance(&self, topic: &str, delivered: &Delivered) -> Result<(), Error> {
+        let Ok(record) = &delivered.record else { return Ok(()) };
+        let (own, other) = (self.incarnation, record.incarnation);
+        let stranger = other > own || (other < own && self.first_life);
+        if record.from == Endpoint::Coordinator && stranger {
+            return Err(Error::TwoInstances { topic: topic.to_owned(), own, other });
+        }
+        Ok(())
     }
 
     /// Clocks that ring.
@@ -107,13 +121,25 @@ impl Running {
         self.release_held().await
     }
 
-    /// A processor's silence counts only while its topic can be read: a bus that is away must not get
-    /// processors killed in the middle of a ceremony (DESIGN D12).
+    /// A processor's silence counts only while its topic can be read, and while the bus takes what is
+    /// written: a bus that is away must not get processors killed in the middle of a ceremony (DESIGN D12).
     async fn probe_topics(&self, intake: &Intake) {
+        const FACT: &str = "bus";
+        let away = self.surroundings.wakers.values().find_map(Waker::away);
+        match &away {
+            Some(reason) => {
+                let what =
+                    format!("{reason}; what is to be said waits, and goes out once it can be");
+                self.surroundings.board.report(READER, FACT, State::Waiting(what));
+            }
+            None => self.surroundings.board.withdraw(READER, FACT),
+        }
         for conversation in self.conversations.values() {
             let held = self.surroundings.bus.info(&conversation.topic);
             let held = tokio::time::timeout(PROBE_TIMEOUT, held).await;
-            let reading = matches!(held, Ok(Ok(_))) && intake.is_reading(&conversation.topic);
+            let reading = away.is_none()
+                && matches!(held, Ok(Ok(_)))
+                && intake.is_reading(&conversation.topic);
             self.surroundings.lifecycle.set_listening(conversation.coin, reading);
         }
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rand_core::OsRng;
-use serai_bus::Database;
+use rusqlite::Transaction;
+use serai_bus::{Database, DatabaseError};
 use serai_messages::keygen::{CoordinatorMessage, KeygenId, Party, PeerMessage};
 use serai_messages::observation::Event;
 use serai_messages::{
@@ -250,17 +251,22 @@ impl Keygens {
             Effect::Say(message) => {
                 #[cfg(feature = "faults")]
                 let message = self.misbehaviour.said(message, &session.parameters);
-                let statement = self.sign(message);
+                let statement = self.sign(out.transaction, message)?;
                 for validator in &session.parameters.validators {
                     #[cfg(feature = "faults")]
-                    let statement = self.equivocate(*validator, &session.parameters, &statement);
+                    let statement = self.equivocate(
+                        out.transaction,
+                        *validator,
+                        &session.parameters,
+                        &statement,
+                    )?;
                     self.speaker.post(out.transaction, *validator, &statement)?;
                 }
                 queue.push_back(Input::Statement(statement));
                 out.wake.network = true;
             }
             Effect::Tell(to, message) => {
-                let statement = self.sign(message);
+                let statement = self.sign(out.transaction, message)?;
                 self.speaker.post(out.transaction, to, &statement)?;
                 queue.push_back(Input::Statement(statement));
                 out.wake.network = true;
@@ -302,21 +308,26 @@ impl Keygens {
         Ok(())
     }
 
-    fn sign(&self, message: PeerMessage) -> SignedStatement {
-        self.speaker.sign(Body::Keygen(message))
+    fn sign(
+        &self,
+        transaction: &Transaction<'_>,
+        message: PeerMessage,
+    ) -> Result<SignedStatement, DatabaseError> {
+        self.speaker.sign(transaction, Body::Keygen(message))
     }
 
     /// What the validator is told in place of the statement, where this one equivocates.
     #[cfg(feature = "faults")]
     fn equivocate(
         &self,
+        transaction: &Transaction<'_>,
         to: serai_messages::ValidatorKey,
         parameters: &Parameters,
         statement: &SignedStatement,
-    ) -> SignedStatement {
+    ) -> Result<SignedStatement, DatabaseError> {
         match self.misbehaviour.other_version(to, parameters, statement) {
-            Some(message) => self.sign(message),
-            None => statement.clone(),
+            Some(message) => self.sign(transaction, message),
+            None => Ok(statement.clone()),
         }
     }
 }

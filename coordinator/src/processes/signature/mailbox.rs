@@ -2,17 +2,28 @@
 //! the process waits for something else.
 
 use serai_bus::{Database, DatabaseError};
+use serai_messages::ValidatorKey;
 use serde_json::Value;
 
 use super::answers;
+use super::versions::Spoken;
 
 /// Asks about sessions and vaults. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Mailbox(Database);
+pub struct Mailbox(Database, Spoken);
 
 impl Mailbox {
-    pub(super) fn new(database: Database) -> Self {
-        Self(database)
+    pub(super) fn new(database: Database, spoken: Spoken) -> Self {
+        Self(database, spoken)
+    }
+
+    /// Message versions: what this program speaks, what peers are told, what is spoken with each set of
+    /// `own`, and what each processor speaks.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn versions(&self, own: ValidatorKey) -> Result<Value, DatabaseError> {
+        self.0.read(|connection| Ok(self.1.show(connection, own)))?
     }
 
     /// Every key generation, every signing under way and the newest that have ended: id, kind, coin,

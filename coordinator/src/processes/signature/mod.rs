@@ -54,7 +54,11 @@ mod tables;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod tests;
+mod versions;
 
 pub use actor::{Actor, Error, Settings, Surroundings, new};
+#[cfg(feature = "faults")]
+pub use faults::versions_from_environment;
 pub use mailbox::Mailbox;
 pub use tables::MIGRATION;
+pub use versions::Spoken;

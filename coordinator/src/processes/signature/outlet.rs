@@ -15,6 +15,8 @@ use super::conversation::{Conversation, Outgoing, SendError};
 pub struct Wake {
     /// Coins whose conversation has something to publish.
     pub conversations: BTreeSet<Coin>,
+    /// A processor speaks other message versions than before.
+    pub versions: bool,
     /// The network's outbox has grown.
     pub network: bool,
     /// Validators to connect with.

@@ -11,6 +11,7 @@ use super::conversation::Incoming;
 use super::intake;
 use super::outlet::Wake;
 use super::running::Running;
+use super::versions;
 use crate::processes::core::keys;
 use crate::processes::core::status::{State, Step};
 
@@ -72,10 +73,13 @@ impl Running {
         incoming: Incoming,
         wake: &mut Wake,
     ) -> Result<Option<String>, Error> {
+        // Whatever it says, it lives: one that has much to do has its heartbeats wait behind that.
+        if !matches!(incoming, Incoming::Key(_)) {
+            self.surroundings.lifecycle.heartbeat(coin);
+        }
         match incoming {
             Incoming::Heartbeat(heartbeat) => {
                 tracing::trace!(%coin, pid = heartbeat.pid, "heartbeat");
-                self.surroundings.lifecycle.heartbeat(coin);
             }
             Incoming::Key(announcement) => {
                 let step = Step::LearnProcessorKey(coin);
@@ -83,10 +87,16 @@ impl Running {
                 let pinned = self.settings.pinned.get(&coin).copied();
                 match keys::observe(transaction, coin, announcement.key, pinned)? {
                     keys::Trust::Trusted | keys::Trust::FirstSeen => {
-                        board.set(step, State::Ok);
+                        wake.versions |= versions::hear(transaction, coin, announcement.speaks)?;
                         if let Some(conversation) = self.conversations.get_mut(&coin) {
                             conversation.processor = Some(announcement.key);
+                            conversation.processor_speaks = announcement.speaks;
+                            if let Some(apart) = conversation.apart() {
+                                board.set(step, State::Failed(apart.clone()));
+                                return Ok(Some(apart));
+                            }
                         }
+                        board.set(step, State::Ok);
                         self.begin_waiting(transaction, coin, wake)?;
                         self.relay_kept(transaction, coin, wake)?;
                     }

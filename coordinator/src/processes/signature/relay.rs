@@ -4,7 +4,8 @@
 //! # Promises
 //! A processor is told every event that concerns its coin, in the order of the topic, in the
 //! transaction that handles the record, whether or not this validator is in the set (ADR 0011). Until
-//! its key is known they are kept, and then told before any later one.
+//! its key is known, and while no message version is spoken on both sides, they are kept, and then told
+//! before any later one.
 //!
 //! # Limits
 //! What is kept for a processor that never announces its key grows with Serai's chain.
@@ -89,7 +90,7 @@ impl Running {
     ) -> Result<(), SessionError> {
         let Some(message) = told(event) else { return Ok(()) };
         let Some(conversation) = self.conversations.get(&message.coin()) else { return Ok(()) };
-        if conversation.processor.is_none() {
+        if !conversation.is_open() {
             tables::keep_relayed(transaction, &message)?;
             return Ok(());
         }
@@ -105,7 +106,7 @@ impl Running {
         wake: &mut Wake,
     ) -> Result<(), SessionError> {
         let Some(conversation) = self.conversations.get(&coin) else { return Ok(()) };
-        if conversation.processor.is_none() {
+        if !conversation.is_open() {
             return Ok(());
         }
         let mut out = Outlet { transaction, conversation, wake };

@@ -28,6 +28,8 @@ pub(super) struct Running {
     pub(super) signings: Signings,
     pub(super) alarms: Alarms,
     pub(super) incarnation: Incarnation,
+    /// Whether the state knows of no life before this one.
+    pub(super) first_life: bool,
     pub(super) feed: Feed,
     pub(super) serai_topic: String,
     /// Highest finalized Serai block seen since the start.
@@ -70,6 +72,11 @@ impl Running {
             if let Some(waker) = self.surroundings.wakers.get(&topic) {
                 waker.wake();
             }
+        }
+        if wake.versions {
+            let spoken = self.speaker.spoken();
+            let announced = self.surroundings.database.read(|c| spoken.announced(c))?;
+            self.surroundings.network.announce(announced).await;
         }
         if wake.network {
             self.surroundings.network.wake();

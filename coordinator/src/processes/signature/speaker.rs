@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use rand_core::OsRng;
 use rusqlite::Transaction;
+use serai_bus::DatabaseError;
 use serai_messages::observation::Event;
 use serai_messages::{
     BlockHash, Body, Incarnation, STATEMENT_CONTEXT, SignatureBytes, SignedStatement, Statement,
-    VERSION, ValidatorKey,
+    ValidatorKey,
 };
 use serai_sr25519::Signer;
 
+use super::versions::Spoken;
 use crate::processes::{network, observation};
 
 /// Speaks for the validator, for all kinds of sessions.
@@ -20,6 +22,7 @@ pub struct Speaker {
     signer: Arc<Signer>,
     incarnation: Incarnation,
     serai_topic: String,
+    spoken: Spoken,
 }
 
 impl Speaker {
@@ -29,8 +32,9 @@ impl Speaker {
         signer: Arc<Signer>,
         incarnation: Incarnation,
         serai_topic: String,
+        spoken: Spoken,
     ) -> Self {
-        Self { genesis, signer, incarnation, serai_topic }
+        Self { genesis, signer, incarnation, serai_topic, spoken }
     }
 
     /// This validator's key.
@@ -48,11 +52,25 @@ impl Speaker {
         &self.signer
     }
 
-    /// Signs a statement.
-    pub fn sign(&self, body: Body) -> SignedStatement {
-        let statement = Statement { version: VERSION, genesis: self.genesis, body };
+    /// What it speaks.
+    pub fn spoken(&self) -> &Spoken {
+        &self.spoken
+    }
+
+    /// Signs a statement, in the version that its set is spoken to in now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn sign(
+        &self,
+        transaction: &Transaction<'_>,
+        body: Body,
+    ) -> Result<SignedStatement, DatabaseError> {
+        let own = self.own();
+        let version = self.spoken.with(transaction, own, body.set())?;
+        let statement = Statement { version, genesis: self.genesis, body };
         let signature = self.signer.sign(STATEMENT_CONTEXT, &statement.signing_bytes(), &mut OsRng);
-        SignedStatement { signer: self.own(), statement, signature: SignatureBytes(signature) }
+        Ok(SignedStatement { signer: own, statement, signature: SignatureBytes(signature) })
     }
 
     /// Queues a statement for a validator, but for the own one. A full queue drops it and counts it:

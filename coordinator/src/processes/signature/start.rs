@@ -19,6 +19,7 @@ use super::running::Running;
 use super::signings::Signings;
 use super::speaker::Speaker;
 use super::tables;
+use super::versions::Spoken;
 use crate::processes::core::keys::{self, Keys};
 use crate::processes::core::status::{State, Step};
 use crate::processes::core::store;
@@ -32,7 +33,13 @@ impl Running {
         let mut conversations = BTreeMap::new();
         for (coin, own) in processors {
             if settings.coins.contains(&coin) {
-                let mut conversation = Conversation::new(&settings.name, coin, own, incarnation);
+                let speaks = settings.speaks;
+                let mut conversation =
+                    Conversation::new(&settings.name, coin, own, incarnation, speaks);
+                let processor = tables::processor_versions;
+                if let Some(speaks) = surroundings.database.read(|c| processor(c, coin))? {
+                    conversation.processor_speaks = speaks;
+                }
                 conversation.processor = match settings.pinned.get(&coin) {
                     Some(pinned) => Some(*pinned),
                     None => surroundings.database.read(|c| keys::trusted(c, coin))?,
@@ -40,10 +47,12 @@ impl Running {
                 conversations.insert(coin, conversation);
             }
         }
-        let speaker = Speaker::new(genesis, validator, incarnation, serai_topic.clone());
+        let spoken = Spoken { program: settings.speaks, coins: settings.coins.clone() };
+        let speaker = Speaker::new(genesis, validator, incarnation, serai_topic.clone(), spoken);
         let speaker = Arc::new(speaker);
         let feed = Feed::new(&settings.name, incarnation);
         let restored = surroundings.database.read(store::restored)?.and_then(|it| it.block);
+        let first_life = surroundings.database.read(store::is_first_life)?;
         let mut keygens = Keygens::new(Arc::clone(&speaker), settings.attempt_blocks, restored);
         let losses = keygens.resume(&surroundings.database)?;
         let mut signings = Signings::new(Arc::clone(&speaker), feed.clone(), restored);
@@ -61,6 +70,7 @@ impl Running {
             signings,
             alarms,
             incarnation,
+            first_life,
             feed,
             serai_topic,
             height,
@@ -110,6 +120,7 @@ impl Running {
                 this.relay_kept(transaction, coin, wake)?;
             }
             wake.members.extend(members);
+            wake.versions = true;
             Ok(())
         })
         .await?;
@@ -129,9 +140,10 @@ impl Running {
             }
             board.set(
                 Step::LearnProcessorKey(coin),
-                match conversation.processor {
-                    Some(_) => State::Ok,
-                    None => State::Waiting(format!(
+                match (conversation.processor, conversation.apart()) {
+                    (Some(_), None) => State::Ok,
+                    (Some(_), Some(apart)) => State::Failed(apart),
+                    (None, _) => State::Waiting(format!(
                         "the {coin} processor has not announced its key on {}",
                         conversation.topic
                     )),

@@ -152,11 +152,11 @@ async fn a_known_peer_that_speaks_before_it_proves_is_refused() {
     let bob = Peer { validator: b.key(), name: None, addresses: vec![dial_only] };
     alice.mailbox.connect(vec![bob]).await.unwrap();
     // A challenge and a proof that is none, and after them a batch as a proven peer would send it.
-    let mut bytes = vec![3; 32 + 8 + 64];
+    let mut bytes = vec![3; 32 + 8 + 4 + 64];
     bytes.extend([5, 0, 0, 0, 1, 2, 3, 4, 5]);
     let answer = speak(&mut client(*b.identity), &alice, bytes).await;
     if let Ok(answer) = answer {
-        assert_eq!(answer.len(), 32 + 8 + 64 + 1, "a challenge, a proof, a verdict");
+        assert_eq!(answer.len(), 32 + 8 + 4 + 64 + 1, "a challenge, a proof, a verdict");
         assert_eq!(answer.last(), Some(&0), "the verdict is no");
     }
     let status = alice
@@ -174,7 +174,13 @@ async fn a_peer_on_another_chain_is_refused_by_both() {
     let bob = b.start().await;
     bob.stop();
     let database = Database::open(&b.database_path(), &[tables::MIGRATION]).unwrap();
-    let settings = Settings { listen: Vec::new(), timing: Timing::default() };
+    let settings = Settings {
+        listen: Vec::new(),
+        timing: Timing::default(),
+        first_life: false,
+        reads: Versions::SPOKEN,
+        announces: Versions::SPOKEN,
+    };
     let (actor, mailbox, _inbound) =
         network::new(settings, &b.identity, Arc::new(b.signer()), Incarnation(1), database)
             .unwrap();

@@ -4,6 +4,7 @@ mod delivery;
 mod gate;
 mod mesh;
 mod replaced;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,6 +20,7 @@ use serai_coordinator::processes::network::{
 use serai_messages::{
     Attempt, BlockHash, Body, Coin, Incarnation, ProcessorKey, STATEMENT_CONTEXT, Sequence,
     Session, SignatureBytes, SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet,
+    Versions,
     keygen::{KeygenId, PeerMessage, PerKey},
 };
 use serai_sr25519::Signer;
@@ -38,6 +40,7 @@ struct Validator {
     incarnation: Incarnation,
     listen: Vec<Multiaddr>,
     timing: Timing,
+    speaks: Versions,
 }
 
 impl Validator {
@@ -49,6 +52,7 @@ impl Validator {
             incarnation: Incarnation(1),
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
             timing: Timing::default(),
+            speaks: Versions::SPOKEN,
         }
     }
 
@@ -103,7 +107,13 @@ impl Validator {
     async fn start_as(&mut self, signer: Signer) -> Node {
         let key = ValidatorKey(signer.public());
         let database = Database::open(&self.database_path(), &[tables::MIGRATION]).unwrap();
-        let settings = Settings { listen: self.listen.clone(), timing: self.timing };
+        let settings = Settings {
+            listen: self.listen.clone(),
+            timing: self.timing,
+            first_life: false,
+            reads: self.speaks,
+            announces: self.speaks,
+        };
         let (actor, mailbox, inbound) = network::new(
             settings,
             &self.identity,

@@ -70,7 +70,7 @@ impl Opener {
 fn sign(index_key: &serai_sr25519::Signer, message: PeerMessage) -> SignedStatement {
     use rand_core::SeedableRng;
     let statement = serai_messages::Statement {
-        version: serai_messages::VERSION,
+        version: serai_messages::Versions::KNOWN.newest,
         genesis: serai_messages::BlockHash([9; 32]),
         body: Body::Signing(message),
     };

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use serai_messages::{
     BlockHash, BlockNumber, Body, Coin, STATEMENT_CONTEXT, Session, SignatureBytes,
-    SignedStatement, Statement, VERSION, ValidatorKey, ValidatorSet,
+    SignedStatement, Statement, ValidatorKey, ValidatorSet,
     observation::SeraiBlock,
     signing::{
         Content, CoordinatorMessage, PeerMessage, ProcessorMessage, Request, SigningId, Thing,
@@ -17,6 +17,7 @@ use serai_protocol::signing::{Effect, Fault, Input, Parameters, Signing, Timer};
 use serai_sr25519::Signer;
 
 use super::processor::{Processor, digest, verifies};
+use crate::world::version;
 
 pub const ID: SigningId = SigningId {
     set: ValidatorSet { coin: Coin::Btc, session: Session(1) },
@@ -85,6 +86,8 @@ pub struct World {
     queue: BTreeMap<(u64, u64), Event>,
     events: u64,
     started: bool,
+    /// Statements so far.
+    said: u64,
 }
 
 fn parameters(keys: &[ValidatorKey], own: ValidatorKey, marker: u8, seed: u64) -> Parameters {
@@ -163,6 +166,7 @@ impl World {
             queue: BTreeMap::new(),
             events: 0,
             started: false,
+            said: 0,
         };
         eprintln!("{count} validators, seed {seed}");
         world.rng.next_u64();
@@ -206,7 +210,8 @@ impl World {
 
     pub fn sign(&mut self, index: usize, message: PeerMessage) -> SignedStatement {
         let body = Body::Signing(message);
-        let statement = Statement { version: VERSION, genesis: GENESIS, body };
+        self.said += 1;
+        let statement = Statement { version: version(self.said), genesis: GENESIS, body };
         let signer = &self.validators[index].signer;
         let bytes = statement.signing_bytes();
         let signature = SignatureBytes(signer.sign(STATEMENT_CONTEXT, &bytes, &mut self.rng));

@@ -35,7 +35,7 @@ pub fn create(places: &Places, migrations: &[Migration]) -> Result<Archive, Back
     // What a crash has left, before it fills the disk. A dot is in no name.
     let prefix = format!(".partial-{}.", places.name);
     sweep(&places.backup_dir, &prefix);
-    let clock = jiff::Timestamp::now();
+    let clock = super::now();
     let made = later_than_all(places, clock)?;
     let work = tempfile::Builder::new()
         .prefix(&prefix)

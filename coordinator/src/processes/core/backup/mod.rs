@@ -41,6 +41,7 @@ pub use schedule::Schedule;
 
 use std::path::PathBuf;
 
+use serai_bus::wall_clock;
 use serai_messages::{Coin, Name};
 
 use super::config::Config;
@@ -70,4 +71,10 @@ impl Places {
     fn vaults(&self, coin: Coin) -> PathBuf {
         self.data_dir.join("processors").join(coin.name()).join("backup")
     }
+}
+
+/// The time by this machine's clock.
+fn now() -> jiff::Timestamp {
+    let now = i64::try_from(wall_clock::now_ms()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::MAX)
 }

@@ -55,7 +55,7 @@ pub fn restore(
         archive::sweep(&places.data_dir, left);
     }
     // Not before the backup was made, though a fresh machine's clock may say so.
-    let now = jiff::Timestamp::now().max(archive.manifest.clock);
+    let now = super::now().max(archive.manifest.clock);
     // Beside its place, so that it comes there in one step.
     let work = tempfile::Builder::new()
         .prefix(".restoring-")

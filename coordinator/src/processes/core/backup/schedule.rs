@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serai_bus::Migration;
 use serai_messages::Coin;
 use tokio::time::Instant;
@@ -75,7 +74,7 @@ impl Schedule {
         let Some(newest) = listed.into_iter().find_map(Result::ok) else {
             return (Instant::now() + LOOK.min(self.interval), BTreeSet::new());
         };
-        let age = Timestamp::now().duration_since(newest.manifest.made);
+        let age = super::now().duration_since(newest.manifest.made);
         // A clock that was set back makes it due.
         let age = Duration::try_from(age).unwrap_or(self.interval);
         let known = newest.vaults().map(|vault| {

@@ -64,7 +64,8 @@ pub fn answer(
     }
     let signatures = ended.signatures.clone();
     let signed = PeerMessage::Signed { id, digest, signatures };
-    speaker.post(out.transaction, statement.signer, &speaker.sign(Body::Signing(signed)))?;
+    let signed = speaker.sign(out.transaction, Body::Signing(signed))?;
+    speaker.post(out.transaction, statement.signer, &signed)?;
     out.wake.network = true;
     Ok(true)
 }

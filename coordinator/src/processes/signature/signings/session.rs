@@ -152,26 +152,28 @@ impl Session {
     ) -> Result<(), SessionError> {
         // The same said to several is signed once, and comes back once.
         let mut said: Option<(PeerMessage, SignedStatement)> = None;
+        let transaction = out.transaction;
         let mut sign = |message: PeerMessage, queue: &mut VecDeque<Input>| match &said {
-            Some((before, statement)) if *before == message => statement.clone(),
+            Some((before, statement)) if *before == message => Ok(statement.clone()),
             _ => {
-                let statement = shared.speaker.sign(Body::Signing(message.clone()));
+                let body = Body::Signing(message.clone());
+                let statement = shared.speaker.sign(transaction, body)?;
                 queue.push_back(Input::Statement(statement.clone()));
                 said = Some((message, statement.clone()));
-                statement
+                Ok::<_, SessionError>(statement)
             }
         };
         for effect in effects {
             self.given |= gives(&effect);
             match effect {
                 Effect::Say(message) => {
-                    let statement = sign(message, queue);
+                    let statement = sign(message, queue)?;
                     for validator in &self.holders {
                         post(out, shared, *validator, &statement)?;
                     }
                 }
                 Effect::Tell(to, message) => {
-                    let statement = sign(message, queue);
+                    let statement = sign(message, queue)?;
                     post(out, shared, to, &statement)?;
                 }
                 Effect::ToProcessor(message) => {
@@ -268,7 +270,7 @@ fn post(
 ) -> Result<(), SessionError> {
     #[cfg(feature = "faults")]
     if let Some(message) = shared.misbehaviour.other_content(statement) {
-        let other = shared.speaker.sign(Body::Signing(message));
+        let other = shared.speaker.sign(out.transaction, Body::Signing(message))?;
         shared.speaker.post(out.transaction, to, &other)?;
         out.wake.network = true;
         return Ok(());

@@ -10,6 +10,7 @@
 mod keygens;
 mod log;
 mod parked;
+mod processors;
 mod ready;
 mod relayed;
 mod sets;
@@ -25,6 +26,7 @@ pub use keygens::{
 };
 pub use log::{append_input, delete_inputs, inputs};
 pub use parked::{forget_parked, park, parked, take_parked};
+pub use processors::{processor_versions, set_processor_versions};
 pub use ready::{keep_ready, take_ready};
 pub use relayed::{keep_relayed, take_relayed};
 pub use sets::{KnownSet, insert_removed, insert_set, is_member, removed, set, sets};
@@ -81,6 +83,9 @@ pub const MIGRATION: Migration = Migration {
         "CREATE TABLE early_ready (
             row INTEGER PRIMARY KEY AUTOINCREMENT, coin INTEGER NOT NULL,
             session INTEGER NOT NULL, message BLOB NOT NULL) STRICT;",
+        "CREATE TABLE processor_versions (
+            coin INTEGER PRIMARY KEY, oldest INTEGER NOT NULL,
+            newest INTEGER NOT NULL) STRICT;",
     ],
 };
 
@@ -92,7 +97,7 @@ fn set_of(coin: u8, session: u32) -> Result<ValidatorSet, DatabaseError> {
     Ok(ValidatorSet { coin, session: Session(session) })
 }
 
-fn malformed<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> DatabaseError {
+pub(super) fn malformed<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> DatabaseError {
     move |error| DatabaseError::Malformed { what, reason: error.to_string() }
 }
 

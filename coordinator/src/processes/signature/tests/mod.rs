@@ -4,4 +4,5 @@ mod intake;
 mod relay;
 mod restored;
 mod signing;
+mod versions;
 mod world;

@@ -165,7 +165,8 @@ async fn payments_of_a_coin_that_is_short_are_held() {
                     [short],
                 )
             };
-            validator.database.read(set).unwrap();
+            let database = &validator.database;
+            database.transaction(|t| set(t).map_err(|source| database.error(source))).unwrap();
         }
     };
     short(&world, true);

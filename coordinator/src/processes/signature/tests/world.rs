@@ -13,8 +13,8 @@ use serai_messages::observation::{Event, SeraiBlock, SetMember};
 use serai_messages::signing::{Content, CoordinatorMessage, ProcessorMessage, SigningId, Thing};
 use serai_messages::{
     BlockHash, BlockNumber, Coin, Endpoint, Incarnation, IntentId, Name, Record, Sequence, Session,
-    SignatureBytes, SignedStatement, Topic, VERSION, ValidatorKey, ValidatorSet, decode, encode,
-    vault,
+    SignatureBytes, SignedStatement, Topic, ValidatorKey, ValidatorSet, Versions, decode,
+    decode_in, encode, encode_in, vault,
 };
 use serai_sr25519::Signer;
 use serde_json::Value;
@@ -72,6 +72,12 @@ pub struct Validator {
     pub told: Vec<Told>,
     /// Off: its processor answers nothing.
     pub mute: bool,
+    /// What it was told while it was mute: answered later.
+    unanswered: Vec<Told>,
+    /// Message versions that its coordinator and its processor speak, from their next start on.
+    pub speaks: Versions,
+    /// Version of what its processor says.
+    pub version: u16,
     signer: Arc<Signer>,
     own: SecretKey,
     processor: SecretKey,
@@ -98,7 +104,8 @@ impl Validator {
         let own = SecretKey::from_bytes(&[number + 100; 32]);
         let processor = SecretKey::from_bytes(&[number + 200; 32]);
         let board = Board::default();
-        let running = start(&name, &signer, &own, &database, &bus, &board).await;
+        let speaks = Versions::FIRST;
+        let running = start(&name, &signer, &own, &database, &bus, &board, speaks).await;
         Self {
             key: ValidatorKey(signer.public()),
             name,
@@ -107,6 +114,9 @@ impl Validator {
             running,
             told: Vec::new(),
             mute: false,
+            unanswered: Vec::new(),
+            speaks,
+            version: 1,
             signer,
             own,
             processor,
@@ -122,19 +132,33 @@ impl Validator {
     /// The program ends between two transactions and starts again.
     pub async fn restart(&mut self) {
         assert!(self.folder.path().exists());
-        self.running =
-            start(&self.name, &self.signer, &self.own, &self.database, &self.bus, &self.board)
-                .await;
+        self.running = start(
+            &self.name,
+            &self.signer,
+            &self.own,
+            &self.database,
+            &self.bus,
+            &self.board,
+            self.speaks,
+        )
+        .await;
     }
 
     /// Its processor announces its key.
     pub async fn announce(&mut self) {
+        self.announces(self.speaks).await;
+    }
+
+    /// Likewise, as one of these versions.
+    pub async fn announces(&mut self, speaks: Versions) {
         let announcement = KeyAnnouncement {
             coin: COIN,
             key: self.processor.public(),
             incarnation: Incarnation(1),
+            speaks,
         };
-        let record = self.record("control.key", encode(&announcement));
+        let mut record = self.record("control.key", encode(&announcement));
+        record.version = 1;
         self.read(Topic::Chain(COIN), record).await;
     }
 
@@ -146,11 +170,11 @@ impl Validator {
     }
 
     pub async fn signs(&mut self, message: ProcessorMessage) {
-        self.says(message.kind(), encode(&message)).await;
+        self.says(message.kind(), encode_in(self.version, &message)).await;
     }
 
     pub async fn sees(&mut self, message: vault::ProcessorMessage) {
-        self.says(message.kind(), encode(&message)).await;
+        self.says(message.kind(), encode_in(self.version, &message)).await;
     }
 
     pub async fn ready(&mut self, id: SigningId) {
@@ -167,6 +191,7 @@ impl Validator {
     pub async fn event(&mut self, event: Event) {
         let mut record = self.record(event.kind(), encode(&event));
         record.from = Endpoint::Coordinator;
+        record.version = 1;
         self.read(Topic::Serai, record).await;
     }
 
@@ -185,7 +210,7 @@ impl Validator {
             session: String::new(),
             incarnation: Incarnation(1),
             sequence: Sequence(self.offset),
-            version: VERSION,
+            version: self.version,
             sealed: false,
             body,
         }
@@ -214,8 +239,8 @@ impl Validator {
             }
             let body = open(&record, &self.processor, &self.own.public()).unwrap();
             let told = match record.kind.split_once('.').unwrap().0 {
-                "signing" => Told::Signing(decode(&body).unwrap()),
-                "vault" => Told::Vault(decode(&body).unwrap()),
+                "signing" => Told::Signing(decode_in(record.version, &body).unwrap()),
+                "vault" => Told::Vault(decode_in(record.version, &body).unwrap()),
                 _ => continue,
             };
             self.told.push(told.clone());
@@ -285,10 +310,17 @@ async fn start(
     database: &Database,
     bus: &Arc<dyn Bus>,
     board: &Board,
+    speaks: Versions,
 ) -> Running {
     let identity = Zeroizing::new(signer.public());
     let incarnation = Incarnation(1);
-    let settings = network::Settings { listen: Vec::new(), timing: Default::default() };
+    let settings = network::Settings {
+        listen: Vec::new(),
+        timing: Default::default(),
+        first_life: false,
+        reads: speaks,
+        announces: Versions::only(speaks.oldest),
+    };
     let (actor, network, inbound) =
         network::new(settings, &identity, Arc::clone(signer), incarnation, database.clone())
             .unwrap();
@@ -318,6 +350,7 @@ async fn start(
     let settings = Settings {
         name: name.clone(),
         coins: vec![COIN],
+        speaks,
         attempt_blocks: 16,
         offset_reset: OffsetReset::Earliest,
         pinned: BTreeMap::new(),
@@ -340,6 +373,8 @@ pub struct World {
     /// Each step one more restart: who is started again after how many deliveries.
     pub restarts: bool,
     deliveries: usize,
+    /// Versions of the statements that were delivered.
+    pub versions: BTreeSet<u16>,
 }
 
 impl World {
@@ -358,7 +393,13 @@ impl World {
         for number in 1..=4 {
             validators.push(Validator::new(number).await);
         }
-        let world = Self { validators, bad: BTreeSet::new(), restarts: false, deliveries: 0 };
+        let world = Self {
+            validators,
+            bad: BTreeSet::new(),
+            restarts: false,
+            deliveries: 0,
+            versions: BTreeSet::new(),
+        };
         for validator in &world.validators {
             world.know(validator);
         }
@@ -420,9 +461,12 @@ impl World {
         let bad = self.bad.clone();
         let validator = &mut self.validators[index];
         let told = validator.take_told();
-        for told in &told {
-            if let Told::Signing(message) = told
-                && !validator.mute
+        for told in validator.unanswered.drain(..).chain(told.iter().cloned()).collect::<Vec<_>>() {
+            if validator.mute {
+                validator.unanswered.push(told);
+                continue;
+            }
+            if let Told::Signing(message) = &told
                 && let Some(answer) = answer(validator, &bad, message)
             {
                 validator.signs(answer).await;
@@ -439,6 +483,7 @@ impl World {
             let (sender, receiver) = (self.validators[from].key, self.validators[to].key);
             let posted = self.validators[from].posted(receiver);
             let Some(last) = posted.last().map(|(sequence, _)| *sequence) else { continue };
+            self.versions.extend(posted.iter().map(|(_, statement)| statement.statement.version));
             let (accepted, answer) = oneshot::channel();
             let numbered =
                 |(number, statement): (i64, _)| (Sequence(number.cast_unsigned()), statement);
