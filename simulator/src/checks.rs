@@ -6,7 +6,7 @@ use serai_bus::DatabaseError;
 use serai_coordinator::processes::network::driven as network;
 use serai_messages::keygen::digest;
 use serai_messages::signing::PeerMessage as Signing;
-use serai_messages::{Body, Incarnation, Sequence, SignedStatement, ValidatorKey, decode, encode};
+use serai_messages::{Body, Incarnation, Sequence, SignedStatement, ValidatorKey, decode};
 
 use crate::node::Node;
 
@@ -164,12 +164,5 @@ impl Checks {
             }
         }
         Ok(Ok(()))
-    }
-
-    /// A digest of all that was said, by whom and in which slot; not of bytes that are random.
-    pub fn slots(&self) -> [u8; 32] {
-        let slots: Vec<_> =
-            self.said.keys().map(|(signer, slot)| (signer.0, slot.clone())).collect();
-        digest(b"simulator-slots", &encode(&slots))
     }
 }

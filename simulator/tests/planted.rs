@@ -25,29 +25,29 @@ fn found(bug: Bug) -> (u64, Failure) {
 }
 
 #[test]
-fn agreement_that_is_skipped() {
+fn planted_agreement_skipped() {
     found(Bug::AgreementSkipped);
 }
 
 #[test]
-fn acknowledgements_before_the_commit() {
+fn planted_acknowledgements_before_the_commit() {
     let (_, failure) = found(Bug::AcknowledgedBeforeStored);
     assert!(failure.what.contains("does not hold"), "{}", failure.what);
 }
 
 #[test]
-fn preprocesses_that_sign_twice() {
+fn planted_preprocesses_that_sign_twice() {
     let (_, failure) = found(Bug::PreprocessReused);
     assert!(failure.what.contains("one preprocess"), "{}", failure.what);
 }
 
 #[test]
-fn statements_of_a_stale_party() {
+fn planted_statements_of_a_stale_party() {
     found(Bug::StalePartyAccepted);
 }
 
 #[test]
-fn repeats_that_are_handled() {
+fn planted_repeats_that_are_handled() {
     let (_, failure) = found(Bug::RepeatsHandled);
     assert!(failure.what.contains("had an effect again"), "{}", failure.what);
 }

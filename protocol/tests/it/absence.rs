@@ -182,8 +182,7 @@ fn votes_that_differed_come_together() {
     for seed in 0..3 {
         let agreement = KINDS.iter().position(|kind| *kind == "agreement").unwrap();
         let mut world = World::tampered(4, seed, move |from, _, message| {
-            let silent =
-                from == SILENT && kind_index(message).is_none_or(|kind| kind >= agreement);
+            let silent = from == SILENT && kind_index(message).is_none_or(|kind| kind >= agreement);
             (!silent).then(|| message.clone())
         });
         world.unheard = Some(SILENT);

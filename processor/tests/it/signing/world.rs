@@ -193,3 +193,15 @@ pub fn aggregate(
     let (preprocesses, shares) = (preprocesses.to_vec(), shares.to_vec());
     CoordinatorMessage::Aggregate { id, open, preprocesses, shares }
 }
+
+/// Does this share verify?
+#[cfg(feature = "faults")]
+pub fn judge(
+    id: SigningId,
+    open: [u8; 32],
+    preprocesses: &[(ValidatorKey, Shares)],
+    share: &(ValidatorKey, Shares),
+) -> CoordinatorMessage {
+    let (accused, share) = share.clone();
+    CoordinatorMessage::Judge { id, open, preprocesses: preprocesses.to_vec(), accused, share }
+}
