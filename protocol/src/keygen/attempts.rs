@@ -101,7 +101,7 @@ impl Keygen {
         }
         // By turns: what most voted for brings together views that differ, and the own view brings back
         // whom the others missed for a while.
-        let adopts = number.0.saturating_sub(self.running.attempt().0) % 2 == 0;
+        let adopts = number.0.saturating_sub(self.running.attempt().0).is_multiple_of(2);
         let adopted = if adopts { self.adopted() } else { None };
         let removed = adopted.unwrap_or_else(|| self.proposal(silence_counts));
         self.voted = number;
