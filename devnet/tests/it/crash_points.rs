@@ -129,6 +129,12 @@ async fn settled(layout: &Layout, name: &Name) {
         })
         .await;
     }
+    let told = format!("serai.payment.completed {ROUNDS}");
+    find(&format!("{told} on the public topic"), || async {
+        let bus = connect(&bus_settings(layout, name), false).ok()?;
+        events(bus.as_ref(), name).await.contains(&told).then_some(())
+    })
+    .await;
 }
 
 /// What everybody can see.
