@@ -131,10 +131,18 @@ impl Actor {
     /// [`Error`]: the state on disk is as of the last commit, and a restart goes on from there.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         // Cancelled between transactions only: what is committed goes out after the next start.
-        tokio::select! {
-            () = shutdown.cancelled() => Ok(()),
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
             ended = self.run_on() => ended,
+        };
+        if let Err(Error::Ended(process)) = &ended {
+            // That one says why, and then this one is told to end: were both to speak, the consequence
+            // could hide the cause.
+            tracing::warn!(process, "the process has ended; this one waits for its own end");
+            shutdown.cancelled().await;
+            return Ok(());
         }
+        ended
     }
 
     /// A restored state must know how far Serai had come before this life (DESIGN D4).
