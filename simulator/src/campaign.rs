@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::node::Broken;
 use crate::options::Options;
-use crate::world::{Failure, Outcome, World, empty_states};
+use crate::outcome::{Failure, Outcome};
+use crate::world::{World, empty_states};
 
 /// Runs one seed.
 ///

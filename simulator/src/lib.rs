@@ -28,10 +28,11 @@ mod draw;
 mod link;
 mod node;
 mod options;
+mod outcome;
 pub mod stand_in;
 mod things;
 mod world;
 
 pub use campaign::{run, run_all};
 pub use options::{Cryptography, Fault, Faults, Options};
-pub use world::{Failure, Outcome};
+pub use outcome::{Failure, Outcome};

@@ -24,6 +24,7 @@ use crate::draw::Draw;
 use crate::link::Link;
 use crate::node::{Birth, Broken, COIN, Node, Publishing, Reading, signer};
 use crate::options::{Cryptography, Fault, Options};
+use crate::outcome::{Failure, Outcome};
 use crate::stand_in;
 use crate::things::{self, Item};
 
@@ -76,40 +77,6 @@ enum Once {
     Read(usize, Reading),
     Pump(usize, usize),
     Due(usize, usize),
-}
-
-/// How a run went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Simulated time, in milliseconds.
-    pub simulated_ms: u64,
-    /// Things that happened.
-    pub steps: u64,
-    /// Statements that arrived.
-    pub statements: u64,
-    /// Coordinators and processors that ended, and restores.
-    pub crashes: u64,
-    /// Serai's newest block when the vault's keys were there.
-    pub keys_at: u64,
-    /// Members that broke the rules.
-    pub liars: usize,
-    /// Records that were put aside.
-    pub dead_letters: usize,
-    /// Of all that happened, in order: the same for the same seed.
-    pub trace: [u8; 32],
-}
-
-/// What is wrong, and what came before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The seed with which it happens.
-    pub seed: u64,
-    /// The rule that was broken.
-    pub what: String,
-    /// When, in simulated milliseconds.
-    pub at_ms: u64,
-    /// What happened last.
-    pub before: Vec<String>,
 }
 
 /// A cluster.
