@@ -1,9 +1,10 @@
 //! The machine's wall clock: the one place where it is read.
 //!
 //! # Promises
-//! Nothing that validators must agree on, and nothing that waits, hangs on it: the finalized Serai chain
-//! is the clock for the one, the system's monotonic clock for the other. What is read here is shown to
-//! people, dates backups, and numbers lives (ADR 0017, 0019).
+//! Nothing that validators must agree on hangs on it: there the finalized Serai chain is the clock, and what
+//! waits in a ceremony waits by the system's monotonic clock. What is read here is shown to people, dates
+//! backups and says when the next is due, numbers lives, and is what a restored state's first look waits
+//! to be past (ADR 0017, 0019).
 //!
 //! With the feature `faults`, and only there, the file [`FILE`] beside the program's database shifts it by
 //! the milliseconds that it holds, at any moment.

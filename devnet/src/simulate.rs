@@ -71,12 +71,14 @@ pub fn run(simulate: &Simulate) -> ExitCode {
         end - 1
     );
     let begun = Instant::now();
-    let [runs, crashes, statements] = [(); 3].map(|()| AtomicU64::new(0));
+    let [runs, crashes, restores, short, statements] = [(); 5].map(|()| AtomicU64::new(0));
     let told = AtomicU64::new(0);
     let failures = run_all(&options, start..end, threads, MOST_FAILURES, |_, result| {
         let done = runs.fetch_add(1, Ordering::Relaxed) + 1;
         if let Ok(outcome) = result {
             crashes.fetch_add(outcome.crashes, Ordering::Relaxed);
+            restores.fetch_add(outcome.restores, Ordering::Relaxed);
+            short.fetch_add(outcome.short.into(), Ordering::Relaxed);
             statements.fetch_add(outcome.statements, Ordering::Relaxed);
         }
         let line = begun.elapsed().as_secs() / PROGRESS.as_secs();
@@ -88,11 +90,14 @@ pub fn run(simulate: &Simulate) -> ExitCode {
         show(simulate, options.cryptography, failure);
     }
     println!(
-        "{} seeds in {:.1} s: {} statements heard, {} programs ended and started again; {} seeds failed",
+        "{} seeds in {:.1} s: {} statements heard, {} programs ended and started again, {} restored; {} \
+         vaults with too few honest holders to sign; {} seeds failed",
         runs.into_inner(),
         begun.elapsed().as_secs_f64(),
         statements.into_inner(),
         crashes.into_inner(),
+        restores.into_inner(),
+        short.into_inner(),
         failures.len()
     );
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -4,29 +4,18 @@
 //! `planted`, which no program that is shipped turns on, that is never, and nothing is compiled of it.
 
 /// A bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// Members do not compare what they received in a round.
     AgreementSkipped,
     /// Statements are acknowledged before they are stored.
     AcknowledgedBeforeStored,
-    /// A processor does not remember that it has signed with a preprocess.
+    /// Neither a signing's member nor its processor remembers that it has signed with a preprocess.
     PreprocessReused,
-    /// A processor shares with whoever is named for an attempt that it is not in any more.
+    /// Statements of an attempt that is over count in the running one.
     StalePartyAccepted,
     /// What was handled is handled again when it comes again.
     RepeatsHandled,
-}
-
-impl Bug {
-    /// All of them.
-    pub const ALL: [Bug; 5] = [
-        Bug::AgreementSkipped,
-        Bug::AcknowledgedBeforeStored,
-        Bug::PreprocessReused,
-        Bug::StalePartyAccepted,
-        Bug::RepeatsHandled,
-    ];
 }
 
 #[cfg(feature = "planted")]

@@ -55,6 +55,9 @@ impl fmt::Display for SessionId {
     }
 }
 
+/// Statements in statements in statements that are looked into: nothing that counts is deeper.
+const SHOWN_DEPTH: u8 = 3;
+
 /// What is said, by subject.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Body {
@@ -90,12 +93,24 @@ impl Body {
         }
     }
 
-    /// Whether it is to be understood here: it shows no statement in a version that this build does not
-    /// know.
+    /// Whether it is to be understood here: it shows no statement, and none that a statement in it shows,
+    /// in a version that this build does not know.
     pub fn is_readable(&self) -> bool {
+        self.shows_known(SHOWN_DEPTH)
+    }
+
+    fn shows_known(&self, depth: u8) -> bool {
+        let is_known = |shown: &Enclosed| {
+            !shown.is_unknown()
+                // What does not decode is judged by whoever opens it.
+                && (depth == 0
+                    || shown.open().map_or(true, |inner| {
+                        inner.statement.body.shows_known(depth - 1)
+                    }))
+        };
         match self {
-            Body::Keygen(message) => !message.enclosed().any(Enclosed::is_unknown),
-            Body::Signing(message) => !message.enclosed().any(Enclosed::is_unknown),
+            Body::Keygen(message) => message.enclosed().all(is_known),
+            Body::Signing(message) => message.enclosed().all(is_known),
         }
     }
 

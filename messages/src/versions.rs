@@ -14,6 +14,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
 use crate::encoding::{NEWEST_KNOWN, OLDEST_VERSION, VERSION};
+use crate::threshold;
 
 /// Versions of the encoding that a program reads and writes: all from the oldest to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, BorshSerialize, BorshDeserialize)]
@@ -74,12 +75,22 @@ impl Versions {
     }
 
     /// The version in which something is said to all of `others`: of one's own versions the newest
-    /// that all of them speak. Where there is none, since somebody was left behind, the newest of those
-    /// that most of them speak.
+    /// that all of them speak, but for those that speak none of one's own. Where there is none, since
+    /// somebody was left behind, the oldest that as many speak as sign together: who claims to speak newer
+    /// ones alone leaves nobody out but itself. Where there is none either, the oldest of those that most of
+    /// them speak.
     pub fn choose(self, others: &[Versions]) -> u16 {
-        let speakers = |version: &u16| others.iter().filter(|one| one.contains(*version)).count();
-        // The last of the largest is the newest.
-        (self.oldest..=self.newest).max_by_key(speakers).unwrap_or(self.oldest)
+        let speakers = |version: u16| others.iter().filter(|one| one.contains(version)).count();
+        let own = || self.oldest..=self.newest;
+        let met = others.iter().filter(|one| self.common(**one).is_some()).count();
+        let enough = usize::from(threshold(u16::try_from(others.len()).unwrap_or(u16::MAX)));
+        own()
+            .rev()
+            .find(|version| speakers(*version) == met)
+            .or_else(|| own().find(|version| speakers(*version) >= enough))
+            // The first of the largest is the oldest.
+            .or_else(|| own().rev().max_by_key(|version| speakers(*version)))
+            .unwrap_or(self.oldest)
     }
 }
 
@@ -134,6 +145,14 @@ mod tests {
         assert_eq!(both.choose(&[one, one, two]), 1);
         assert_eq!(both.choose(&[two, two, one]), 2);
         assert_eq!(two.choose(&[one, one, one]), 2);
+    }
+
+    #[test]
+    fn who_claims_newer_versions_alone_leaves_nobody_else_out() {
+        let (one, both, two) = (range(1, 1), range(1, 2), range(2, 2));
+        assert_eq!(both.choose(&[both, both, one, two]), 1);
+        assert_eq!(both.choose(&[both, both, two, two]), 2);
+        assert_eq!(both.choose(&[one, one, two, two]), 1);
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //!
 //! # Limits
 //! No external chain is seen: what is due comes from the driver, beside what the ledger makes of Serai's
-//! events. No heartbeats.
+//! events. No heartbeats. Each step is of one record, where the running processor takes several into one
+//! transaction.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

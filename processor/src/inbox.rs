@@ -36,6 +36,19 @@ pub enum Refusal {
         /// The other's incarnation.
         newer: Incarnation,
     },
+    /// One of Serai's events, in a version that this program does not speak: a ledger must not miss it.
+    #[error(
+        "the coordinator tells an event of Serai ({kind}) in message version {version}, this processor \
+         speaks {speaks}; it stops, for its ledger must not miss one: upgrade it"
+    )]
+    Newer {
+        /// The record's type.
+        kind: String,
+        /// Its version.
+        version: u16,
+        /// Ours.
+        speaks: Versions,
+    },
     /// For the dead letters.
     #[error("{0}")]
     Unusable(String),
@@ -84,6 +97,13 @@ impl Reader<'_> {
         // It says which versions are spoken, so it is the same in all of them.
         if !record.sealed {
             return self.announcement(record);
+        }
+        if record.version > self.speaks.newest
+            && Request::outlives_folder(&record.kind)
+            && self.coordinator.is_some_and(|key| sealing::open(record, self.secret, key).is_ok())
+        {
+            let (version, speaks) = (record.version, self.speaks);
+            return Err(Refusal::Newer { kind: record.kind.clone(), version, speaks });
         }
         if !self.speaks.contains(record.version) {
             let older = if record.version > self.speaks.newest { "it" } else { "the coordinator" };

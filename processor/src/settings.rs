@@ -70,7 +70,7 @@ pub enum Error {
     /// The stored ledger.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// Another instance has taken over.
+    /// A record that this program must not go past.
     #[error("{0}")]
-    Replaced(String),
+    Stopped(String),
 }

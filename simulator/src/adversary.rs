@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serai_messages::keygen::{KeyKind, PeerMessage as Keygen, PerKey};
 use serai_messages::observation::SeraiBlock;
-use serai_messages::signing::{PeerMessage as Signing, Shares, SigningId};
+use serai_messages::signing::{PeerMessage as Signing, SigningId};
 use serai_messages::{
     BlockHash, Body, Enclosed, Participant, STATEMENT_CONTEXT, SignatureBytes, SignedStatement,
     ValidatorKey, decode, encode,
@@ -230,22 +230,27 @@ impl Adversary {
                     self.spoil(&mut signature.0)
                 }
             }
-            Keygen::Commitments { commitments, .. } => self.spoil_one(commitments),
+            Keygen::Commitments { commitments, .. } => self.spoil_one(commitments, blot),
             Keygen::Agreement { digests, .. } => {
                 let place = self.draw.below(digests.len() as u64) as usize;
                 digests.get_mut(place).is_some_and(|digest| self.spoil(digest))
             }
-            Keygen::Share { share, .. } | Keygen::ProofShare { share, .. } => self.spoil_one(share),
+            Keygen::Share { share, .. } | Keygen::ProofShare { share, .. } => {
+                self.spoil_one(share, blot)
+            }
             Keygen::ProofPreprocess { key_pair, preprocess, .. } => {
                 if self.draw.chance(300) {
                     self.spoil(&mut key_pair.ristretto)
                 } else {
-                    self.spoil_one(preprocess)
+                    {
+                        let spoil = self.spoil_points();
+                        self.spoil_one(preprocess, spoil)
+                    }
                 }
             }
-            Keygen::Proof { signatures, .. } => self.spoil_one(signatures),
-            Keygen::MusigPreprocess { preprocess, .. } => self.spoil(preprocess),
-            Keygen::MusigShare { share, .. } => self.spoil(share),
+            Keygen::Proof { signatures, .. } => self.spoil_one(signatures, blot),
+            Keygen::MusigPreprocess { preprocess, .. } => self.spoil_points()(preprocess),
+            Keygen::MusigShare { share, .. } => blot(share),
             Keygen::Waiting { from, .. } => {
                 from.push(Participant(1));
                 true
@@ -268,10 +273,11 @@ impl Adversary {
                 if self.draw.chance(200) {
                     self.spoil(digest)
                 } else {
-                    self.spoil_first(preprocess)
+                    let spoil = self.spoil_points();
+                    preprocess.first_mut().is_some_and(|value| spoil(value))
                 }
             }
-            Signing::Share { share, .. } => self.spoil_first(share),
+            Signing::Share { share, .. } => share.first_mut().is_some_and(|value| blot(value)),
             Signing::Signed { signatures, .. } => {
                 signatures.first_mut().is_some_and(|signature| self.spoil(&mut signature.0))
             }
@@ -279,18 +285,20 @@ impl Adversary {
         }
     }
 
-    fn spoil_one(&mut self, values: &mut PerKey) -> bool {
+    fn spoil_one(&mut self, values: &mut PerKey, spoil: fn(&mut [u8]) -> bool) -> bool {
         if self.draw.chance(500) {
-            self.spoil(&mut values.ristretto)
+            spoil(&mut values.ristretto)
         } else {
-            self.spoil(&mut values.external)
+            spoil(&mut values.external)
         }
     }
 
-    fn spoil_first(&mut self, values: &mut Shares) -> bool {
-        values.first_mut().is_some_and(|value| self.spoil(value))
+    /// Of two points: something that is none, or the one in the place of the other.
+    fn spoil_points(&mut self) -> fn(&mut [u8]) -> bool {
+        if self.draw.chance(500) { blot } else { exchange }
     }
 
+    /// One bit: of what is compared or verified as a whole.
     fn spoil(&mut self, bytes: &mut [u8]) -> bool {
         let place = self.draw.below(bytes.len() as u64) as usize;
         match bytes.get_mut(place) {
@@ -301,4 +309,17 @@ impl Adversary {
             None => false,
         }
     }
+}
+
+/// What no point or scalar looks like: a changed bit would make one of it or not, as the bytes are, and
+/// those are not of the seed.
+fn blot(bytes: &mut [u8]) -> bool {
+    bytes.fill(0xff);
+    !bytes.is_empty()
+}
+
+/// The halves in each other's place.
+fn exchange(bytes: &mut [u8]) -> bool {
+    bytes.rotate_left(bytes.len() / 2);
+    !bytes.is_empty()
 }

@@ -50,7 +50,11 @@ pub fn run_all(
                     if seed >= seeds.end || enough() {
                         return;
                     }
-                    let result = run(options, seed);
+                    let result = std::panic::catch_unwind(|| run(options, seed));
+                    let result = result.unwrap_or_else(|_| {
+                        let what = "a program panicked; what it said is above".to_owned();
+                        Err(Failure { seed, what, at_ms: 0, before: Vec::new() })
+                    });
                     ended(seed, &result);
                     if let Err(failure) = result {
                         failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);

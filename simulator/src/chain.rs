@@ -1,10 +1,12 @@
 //! A Serai that finalizes a block every few seconds and believes what it can verify.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::keygen::KeyKind;
 use serai_messages::observation::{Event, SeraiBlock, SetMember};
-use serai_messages::{BlockHash, BlockNumber, KeyPair, SignatureBytes, ValidatorKey, ValidatorSet};
+use serai_messages::{
+    BlockHash, BlockNumber, KeyPair, SignatureBytes, ValidatorKey, ValidatorSet, threshold,
+};
 use serai_processor::crypto::Engines;
 use serai_protocol::musig;
 use serai_sr25519::{SUBSTRATE_CONTEXT, verify};
@@ -20,8 +22,8 @@ pub struct Chain {
     pub blocks: Vec<(SeraiBlock, Vec<Event>)>,
     /// Keys of sets.
     pub keys: BTreeMap<ValidatorSet, KeyPair>,
-    /// Batches that were executed, with how often each was submitted.
-    pub executed: BTreeMap<(ValidatorSet, u32), u32>,
+    /// Batches that were executed.
+    pub executed: BTreeSet<(ValidatorSet, u32)>,
     validators: Vec<ValidatorKey>,
     /// What each batch is signed as.
     pub batches: BTreeMap<(ValidatorSet, u32), (Vec<u8>, Vec<u8>)>,
@@ -36,7 +38,7 @@ impl Chain {
             genesis: BlockHash(seed),
             blocks: Vec::new(),
             keys: BTreeMap::new(),
-            executed: BTreeMap::new(),
+            executed: BTreeSet::new(),
             validators,
             batches: BTreeMap::new(),
             engines,
@@ -59,6 +61,23 @@ impl Chain {
     /// The newest block.
     pub fn newest(&self) -> BlockNumber {
         BlockNumber((self.blocks.len() as u64).saturating_sub(1))
+    }
+
+    /// Whether it is a signature of one of a thing's messages by the vault's key.
+    pub fn verifies(
+        &self,
+        set: ValidatorSet,
+        key: KeyKind,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        self.keys.get(&set).is_some_and(|keys| {
+            let public: &[u8] = match key {
+                KeyKind::Ristretto => &keys.ristretto,
+                KeyKind::External => &keys.external,
+            };
+            (self.engines)(set.coin, key).verify(public, message, signature)
+        })
     }
 
     /// Finalizes what is pending.
@@ -100,6 +119,13 @@ impl Chain {
         key_pair: &KeyPair,
         signature: &SignatureBytes,
     ) -> Result<(), String> {
+        let place = |key: &ValidatorKey| self.validators.iter().position(|other| other == key);
+        let places: Vec<_> = removed.iter().map(place).collect();
+        let remain = self.validators.len().saturating_sub(removed.len());
+        let least = usize::from(threshold(self.validators.len() as u16)).max(2 * removed.len() + 1);
+        if places.contains(&None) || !places.is_sorted_by(|a, b| a < b) || remain < least {
+            return Err(format!("keys of {set} were submitted without {removed:?}"));
+        }
         let signers: Vec<_> =
             self.validators.iter().filter(|key| !removed.contains(key)).copied().collect();
         let key = musig::aggregate(set, &signers).map_err(|error| error.to_string())?;
@@ -129,15 +155,13 @@ impl Chain {
         let Some((expected, message)) = self.batches.get(&(set, id)) else {
             return Err(format!("batch {id} of {set} was submitted, and nothing is to be signed"));
         };
-        let key = self.keys.get(&set).ok_or_else(|| format!("{set} has no keys"))?;
         if batch != expected.as_slice() {
             return Err(format!("another batch {id} of {set} was submitted than is due"));
         }
-        let engine = (self.engines)(set.coin, KeyKind::Ristretto);
-        if !engine.verify(&key.ristretto, message, &signature.0) {
+        if !self.verifies(set, KeyKind::Ristretto, message, &signature.0) {
             return Err(format!("batch {id} of {set} was submitted with a signature that is none"));
         }
-        *self.executed.entry((set, id)).or_default() += 1;
+        self.executed.insert((set, id));
         Ok(())
     }
 }

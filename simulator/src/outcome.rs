@@ -9,8 +9,12 @@ pub struct Outcome {
     pub steps: u64,
     /// Statements that arrived.
     pub statements: u64,
-    /// Coordinators and processors that ended, and restores.
+    /// Coordinators and processors that ended.
     pub crashes: u64,
+    /// Coordinators that were restored from an older backup.
+    pub restores: u64,
+    /// Whether too few honest members held shares, so that nothing had to be signed.
+    pub short: bool,
     /// Serai's newest block when the vault's keys were there.
     pub keys_at: u64,
     /// Members that broke the rules.

@@ -26,7 +26,8 @@ fn found(bug: Bug) -> (u64, Failure) {
 
 #[test]
 fn planted_agreement_skipped() {
-    found(Bug::AgreementSkipped);
+    let (_, failure) = found(Bug::AgreementSkipped);
+    assert!(failure.what.contains("accuses somebody honest"), "{}", failure.what);
 }
 
 #[test]
@@ -43,7 +44,8 @@ fn planted_preprocesses_that_sign_twice() {
 
 #[test]
 fn planted_statements_of_a_stale_party() {
-    found(Bug::StalePartyAccepted);
+    let (_, failure) = found(Bug::StalePartyAccepted);
+    assert!(failure.what.contains("accuses somebody honest"), "{}", failure.what);
 }
 
 #[test]

@@ -82,7 +82,10 @@ fn an_unknown_version_is_named_and_known_as_such_when_it_is_enclosed() {
         panic!("a disclosure")
     };
     let shown = |enclosed| Body::Keygen(PeerMessage::Disclosure { id, statement: enclosed });
-    assert!(!shown(enclosed).is_readable());
+    assert!(!shown(enclosed.clone()).is_readable());
+    let Body::Keygen(outer) = shown(enclosed) else { panic!("a disclosure") };
+    let twice = Enclosed::new(&samples::signed(outer));
+    assert!(!twice.is_unknown() && !shown(twice).is_readable(), "in what is shown");
     statement.statement.version = VERSION;
     assert!(shown(Enclosed::new(&statement)).is_readable());
 }

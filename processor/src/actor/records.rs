@@ -109,7 +109,9 @@ impl Actor {
                     }
                 }
             }
-            Err(error @ Refusal::Replaced { .. }) => Err(Error::Replaced(error.to_string())),
+            Err(error @ (Refusal::Replaced { .. } | Refusal::Newer { .. })) => {
+                Err(Error::Stopped(error.to_string()))
+            }
             Err(Refusal::Unusable(reason)) => Ok(Some(reason)),
         }
     }

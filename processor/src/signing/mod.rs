@@ -15,7 +15,8 @@
 //! aggregate and to judge needs no secret, so a restart loses neither.
 //!
 //! # Limits
-//! Payments are signed [`MAX_PAYMENTS_AT_ONCE`] at a time; further ones wait in the ledger's order.
+//! Payments are signed [`MAX_PAYMENTS_AT_ONCE`] at a time; further ones wait in the ledger's order, also
+//! where those cannot be signed: with all holders restored, say, of whom none opens what was due before.
 //! Whom the coordinator names as signers, and whose preprocesses these are, it answers for: a false
 //! one makes a signature that does not verify, never one of another message.
 

@@ -238,7 +238,7 @@ impl Keygen {
         {
             self.voted = number;
             let id = KeygenId { set: self.parameters.set, attempt: number };
-            let removed = removed.to_vec();
+            let (removed, height) = (removed.to_vec(), self.height.unwrap_or(height));
             out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
         }
     }

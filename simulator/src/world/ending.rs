@@ -2,34 +2,44 @@
 
 use std::collections::BTreeSet;
 
+use serai_coordinator::processes::signature::driven as coordinator;
+use serai_messages::keygen::KeyKind;
 use serai_messages::observation::Event;
-use serai_messages::{ValidatorKey, threshold};
+use serai_messages::signing::Content;
+use serai_messages::{SignatureBytes, ValidatorKey, threshold};
+use serai_processor::chain::ToSign;
 use serai_processor::keystore;
 
 use super::{SET, World};
+use crate::chain::BLOCK_MS;
 use crate::node::{Broken, Node};
+use crate::things::Item;
+
+/// Time that a vault without enough honest holders is watched, in milliseconds.
+const SHORT_MS: u64 = 240_000;
 
 impl World {
     /// Everything is done: what must hold in the end.
     pub(super) fn end(&mut self) -> Result<(), Broken> {
         self.checks.accusations(&self.nodes)?.map_err(Broken::Violation)?;
-        let keys = self.chain.keys.get(&SET);
+        let removed = self.removed();
         for (index, node) in self.nodes.iter().enumerate() {
             if self.adversaries.contains_key(&index) {
                 continue;
             }
             let vault = node.processor_database.read(|c| keystore::confirmed(c, SET))?;
-            if let Some(vault) = vault
-                && Some(&vault.key_pair) != keys
-            {
-                let what = format!("{} holds shares of other keys than the vault's", node.name);
+            let held = vault.map(|vault| vault.key_pair);
+            let right = held.as_ref() == self.chain.keys.get(&SET);
+            if !right && !(held.is_none() && removed.contains(&node.key)) {
+                let what = format!("{} does not hold a share of the vault's keys", node.name);
                 return Err(Broken::Violation(what));
             }
+            self.verify_signatures(node)?;
         }
         for item in &self.things {
             if let Some(number) = item.batch()
                 && !self.short_of_signers()
-                && !self.chain.executed.contains_key(&(SET, number))
+                && !self.chain.executed.contains(&(SET, number))
             {
                 let what = format!("batch {number} is signed and was never submitted");
                 return Err(Broken::Violation(what));
@@ -38,19 +48,55 @@ impl World {
         Ok(())
     }
 
+    /// What a node takes for signatures is signatures.
+    fn verify_signatures(&self, node: &Node) -> Result<(), Broken> {
+        for Item { due } in &self.things {
+            let Some(signatures) = coordinator::signatures(&node.database, due.id)? else {
+                continue;
+            };
+            let key = match due.content {
+                Content::Transaction { .. } => KeyKind::External,
+                Content::Batch { .. } | Content::Slashes { .. } => KeyKind::Ristretto,
+            };
+            let verifies = |(message, signature): (&ToSign, &SignatureBytes)| {
+                self.chain.verifies(SET, key, &message.bytes, &signature.0)
+            };
+            let all = due.messages.len() == signatures.len();
+            if !all || !due.messages.iter().zip(&signatures).all(verifies) {
+                let what = format!("{} has signatures of {} that are none", node.name, due.id);
+                return Err(Broken::Violation(what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all is done that is to be: shares are held, and what is due is signed where it can be.
     pub(super) fn is_done(&self) -> Result<bool, Broken> {
-        if self.now < self.heal_at || self.things.len() < self.options.things as usize {
+        let waits = self.now < self.heal_at || self.restores;
+        if waits || self.outcome.keys_at == 0 {
             return Ok(false);
         }
-        if self.short_of_signers() {
-            return Ok(true);
+        let short = self.short_of_signers();
+        // What comes of it shows after a while only.
+        if short && self.now < self.outcome.keys_at * BLOCK_MS + SHORT_MS {
+            return Ok(false);
         }
+        let removed = self.removed();
         for (index, node) in self.nodes.iter().enumerate() {
-            if !self.adversaries.contains_key(&index) && signed(node)? < self.expected(node)? {
+            if self.adversaries.contains_key(&index) {
+                continue;
+            }
+            let held = node.processor_database.read(|c| keystore::confirmed(c, SET))?;
+            let expected = if short { 0 } else { self.things.len() };
+            let done = match held {
+                Some(_) => signed(node)? >= expected,
+                None => removed.contains(&node.key),
+            };
+            if !done {
                 return Ok(false);
             }
         }
-        Ok(self.outcome.keys_at > 0)
+        Ok(true)
     }
 
     /// Whether honest holders of shares alone cannot sign: who was away when the keys were made holds
@@ -73,13 +119,6 @@ impl World {
             _ => None,
         });
         removed.collect()
-    }
-
-    /// How many things a node should have: none where it holds no share of the vault.
-    pub(super) fn expected(&self, node: &Node) -> Result<usize, Broken> {
-        let held = node.processor_database.read(|c| keystore::confirmed(c, SET))?;
-        let without = self.removed().contains(&node.key) && held.is_none();
-        Ok(if without { 0 } else { self.things.len() })
     }
 
     pub(super) fn missing(&self) -> Result<String, Broken> {

@@ -6,7 +6,7 @@ use serai_bus::Database;
 use serai_coordinator::processes::signature::driven as coordinator;
 use serai_messages::{Incarnation, ValidatorKey};
 
-use super::{EPOCH_MS, PATIENCE_MS, Step, World};
+use super::{EPOCH_MS, Step, World};
 use crate::adversary::Adversary;
 use crate::draw::Draw;
 use crate::link::Link;
@@ -108,6 +108,7 @@ impl World {
         if let Some(index) = self.draw.one_of(&honest).copied() {
             let backup = self.draw.below(self.heal_at.max(1));
             let restore = self.draw.within(1..=120_000);
+            self.restores = true;
             self.at(backup, Step::Backup(index));
             self.at(backup + restore, Step::Restore(index));
         }
@@ -116,13 +117,12 @@ impl World {
     pub(super) async fn restore(&mut self, index: usize) -> Result<(), Broken> {
         // A state that is lost while keys are made takes no part in that: one more that is absent.
         if self.outcome.keys_at == 0 {
-            if self.now < self.heal_at + PATIENCE_MS / 2 {
-                self.at(20_000, Step::Restore(index));
-            }
+            self.at(20_000, Step::Restore(index));
             return Ok(());
         }
         let Some(backup) = self.backups.remove(&index) else { return Ok(()) };
-        self.outcome.crashes += 1;
+        self.restores = false;
+        self.outcome.restores += 1;
         self.note(format!("{} is restored", self.name(index)));
         let (now, newest) = ((EPOCH_MS + self.now).cast_signed(), self.chain.newest());
         coordinator::restore(&backup, now, Incarnation(0), newest)?;

@@ -50,7 +50,6 @@ const EPOCH_MS: u64 = 1_700_000_000_000;
 const SHOWN: usize = 80;
 
 /// What happens.
-#[derive(Clone)]
 enum Step {
     Block,
     Observe(usize),
@@ -100,6 +99,8 @@ pub struct World {
     /// Whose next commit fails.
     doomed: BTreeSet<(usize, bool)>,
     backups: BTreeMap<usize, Database>,
+    /// Whether a restore is still to come.
+    restores: bool,
     things: Vec<Item>,
     /// Things that processors know of.
     told: BTreeSet<(usize, usize)>,
@@ -154,6 +155,8 @@ impl World {
             steps: 0,
             statements: 0,
             crashes: 0,
+            restores: 0,
+            short: false,
             keys_at: 0,
             liars: adversaries.len(),
             dead_letters: 0,
@@ -181,6 +184,7 @@ impl World {
             adversaries,
             doomed: BTreeSet::new(),
             backups: BTreeMap::new(),
+            restores: false,
             things: Vec::new(),
             told: BTreeSet::new(),
             done_at: None,
@@ -398,6 +402,7 @@ impl World {
         if self.done_at.is_none() && self.is_done()? {
             self.note("all is done".to_owned());
             self.done_at = Some(self.now);
+            self.outcome.short = self.short_of_signers();
         }
         if self.done_at.is_none() && self.now > self.heal_at + PATIENCE_MS {
             return Err(Broken::Violation(self.missing()?));

@@ -13,12 +13,13 @@ fn an_undisturbed_cluster_signs() {
     let outcome = run(&options(4, Faults::none()), 1).unwrap();
     assert_eq!((outcome.crashes, outcome.liars), (0, 0));
     assert!(outcome.keys_at > 0);
+    assert_eq!(outcome.dead_letters, 0);
 }
 
 /// What a failing seed did, it does again.
 #[test]
 fn a_seed_decides_all() {
-    for seed in 0..4 {
+    for seed in 0..8 {
         let options = options(4, Faults::all());
         assert_eq!(run(&options, seed), run(&options, seed), "seed {seed}");
     }

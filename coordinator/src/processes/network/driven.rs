@@ -147,11 +147,6 @@ impl Arrived {
         }
         Ok(self.through)
     }
-
-    /// Statements that were refused.
-    pub fn refused(&self) -> usize {
-        self.refused.len()
-    }
 }
 
 /// A mailbox at whose other end everybody may be connected with, and nobody is. Runs on the caller's

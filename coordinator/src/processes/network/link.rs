@@ -318,7 +318,11 @@ async fn read_verdict<S: AsyncRead + AsyncWrite + Unpin>(
             let mut evidence = [0; PROOF_BYTES];
             stream.read_exact(&mut evidence).await?;
             match decode::<Proof>(&evidence) {
-                Ok(proof) if proof.is_of(own.genesis, own.validator) => {
+                // The peer has just been given a proof of this very life: that shows no former one.
+                Ok(proof)
+                    if proof.is_of(own.genesis, own.validator)
+                        && proof.claim.incarnation < own.incarnation =>
+                {
                     if own.first_life {
                         return Err(LinkEnd::Forgotten { former: proof.claim.incarnation });
                     }

@@ -239,6 +239,36 @@ async fn being_replaced_is_believed_on_evidence_alone() {
 }
 
 #[tokio::test]
+async fn a_former_life_is_believed_on_evidence_of_an_earlier_one_alone() {
+    let claim = |number: u8, incarnation| Claim {
+        genesis: GENESIS,
+        prover: End::new(ValidatorKey(signer(number).public()), &peer(number), [1; 32]),
+        verifier: End::new(ValidatorKey(signer(2).public()), &peer(2), [2; 32]),
+        incarnation: Incarnation(incarnation),
+        speaks: Versions::SPOKEN,
+    };
+    let cases = [
+        (Proof::new(claim(1, 4), &signer(1)), true),
+        (Proof::new(claim(1, 5), &signer(1)), false),
+        (Proof::new(claim(1, 9), &signer(1)), false),
+        (Proof::new(claim(1, 4), &signer(2)), false),
+        (Proof::new(claim(2, 4), &signer(2)), false),
+    ];
+    for (proof, forgotten) in cases {
+        let (mut stream, other) = tokio::io::duplex(4096);
+        let first = Arc::new(Own { first_life: true, ..Own::clone(&own(1, 5)) });
+        let running = start(other, first, remote(2));
+        assert_eq!(prove_as(&mut stream, 1, 2).await, PROVEN);
+        stream.write_all(&[vec![FORMER], evidence(&proof)].concat()).await.unwrap();
+        let end = running.end.await.unwrap();
+        match forgotten {
+            true => assert!(matches!(end, LinkEnd::Forgotten { former: Incarnation(4) }), "{end}"),
+            false => assert!(matches!(end, LinkEnd::RefusedByPeer), "{end}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_older_instance_of_the_peer_is_shown_the_newer_ones_proof() {
     let claim = Claim {
         genesis: GENESIS,

@@ -51,6 +51,8 @@ pub const MIGRATION: Migration = Migration {
             changes INTEGER NOT NULL) STRICT;",
         "CREATE TABLE peer_versions (
             validator BLOB PRIMARY KEY, oldest INTEGER NOT NULL,
-            newest INTEGER NOT NULL) STRICT;",
+            newest INTEGER NOT NULL) STRICT;
+        -- Of another form than those of this version, which replace what is none.
+        UPDATE peer_cursors SET proof = NULL;",
     ],
 };

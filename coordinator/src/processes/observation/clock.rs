@@ -1,8 +1,8 @@
 //! Whether this machine's clock agrees with Serai's.
 //!
 //! # Promises
-//! A difference of more than [`BOUND`] is a fact on the board, in one sentence, within
-//! [`LOOK`] of its beginning, and is withdrawn when it is over. Nothing is decided by it.
+//! A difference of more than [`BOUND`] is a fact on the board, in one sentence, a few
+//! [`LOOK`]s after its beginning, and is withdrawn when it is over. Nothing is decided by it.
 //!
 //! # Limits
 //! A node that is behind looks like a clock that is ahead; the sentence names both. While the node

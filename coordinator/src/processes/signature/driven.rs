@@ -8,14 +8,17 @@
 //! restart.
 //!
 //! # Limits
-//! Sets are not compared with a node, and coins are never short.
+//! Sets are not compared with a node, and coins are never short. Each step is of one input, where the
+//! running process takes several into one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serai_bus::{Database, DatabaseError, Delivered, Detached, Migration, OffsetReset, SecretKey};
+use serai_messages::signing::SigningId;
 use serai_messages::{
-    BlockHash, BlockNumber, Coin, Incarnation, Name, Sequence, ValidatorKey, Versions,
+    BlockHash, BlockNumber, Coin, Incarnation, Name, Sequence, SignatureBytes, ValidatorKey,
+    Versions,
 };
 use serai_sr25519::Signer;
 use serde_json::Value;
@@ -28,6 +31,7 @@ use super::answers;
 use super::inputs::Item;
 use super::intake::Read;
 use super::running::Running;
+use super::tables;
 use crate::processes::core::keys::Keys;
 use crate::processes::core::status::Board;
 use crate::processes::core::store;
@@ -83,6 +87,18 @@ pub fn restore(
         };
         begin().map_err(|source| database.error(source))
     })
+}
+
+/// The signatures of a thing, once they are there.
+///
+/// # Errors
+/// The database's.
+pub fn signatures(
+    database: &Database,
+    id: SigningId,
+) -> Result<Option<Vec<SignatureBytes>>, DatabaseError> {
+    let ended = database.read(|connection| Ok(tables::ended_signing(connection, id)))??;
+    Ok(ended.map(|ended| ended.signatures))
 }
 
 /// What came of a parcel.
@@ -178,7 +194,6 @@ impl Driven {
         let rule = (self.genesis, self.speaks);
         let arrived = exchange::arrive(&self.database, rule, from, parcel).map_err(none)?;
         let Some(mut arrived) = arrived else { return Ok(Heard::Replaced) };
-        self.refused += arrived.refused();
         if let Some(inbound) = arrived.inbound.take() {
             let last = inbound.statements.last().map(|(sequence, _)| *sequence);
             if let Err(error) = self.running.handle(vec![Item::Inbound(inbound)]).await {

@@ -69,8 +69,8 @@ impl Running {
         wake: &mut Wake,
     ) -> Result<(), Error> {
         let Read { topic, delivered, refused } = read;
-        self.refuse_other_instance(topic, delivered)?;
         if *topic == self.serai_topic {
+            self.refuse_other_instance(topic, delivered)?;
             return self.handle_serai(transaction, delivered, refused.as_deref(), wake);
         }
         let coin = self.conversations.values().find(|c| c.topic == *topic).map(|c| c.coin);
@@ -81,7 +81,8 @@ impl Running {
     }
 
     /// A record of this coordinator's that a later life has written, or, where this state knows of no life
-    /// but its own, any other.
+    /// but its own, any other. Of the topic on which coordinators alone write: a record says by itself whose
+    /// it is, and a processor's word must not end its coordinator.
     fn refuse_other_instance(&self, topic: &str, delivered: &Delivered) -> Result<(), Error> {
         let Ok(record) = &delivered.record else { return Ok(()) };
         let (own, other) = (self.incarnation, record.incarnation);

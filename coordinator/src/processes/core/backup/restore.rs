@@ -92,11 +92,13 @@ fn put_aside(places: &Places, now: jiff::Timestamp) -> Result<Option<PathBuf>, B
     Ok(moved)
 }
 
-/// The latest life that a backup knows of.
+/// The latest life that a backup knows of, or the state that is replaced, where it can be read.
 fn last_life(places: &Places) -> Incarnation {
     let listed = archive::list(&places.backup_dir, &places.name).unwrap_or_default();
     let known = listed.into_iter().filter_map(Result::ok).map(|one| one.manifest.incarnation);
-    Incarnation(known.max().unwrap_or_default())
+    let state = store::database_path(&places.data_dir);
+    let replaced = Database::peek(&state, store::stored_incarnation);
+    Incarnation(known.max().unwrap_or_default()).max(replaced.unwrap_or(Incarnation(0)))
 }
 
 /// Tells the state that another life may have followed it.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction};
 use serai_bus::DatabaseError;
 use serai_messages::{Coin, Session, SignedStatement, ValidatorSet, decode, encode};
 
-use super::{KnownSet, malformed, malformed_row, set_of, sets};
+use super::{KnownSet, malformed_row, set_of, sets};
 
 /// Statements of one signer that are kept for a session that waits for the own processor's key.
 const MAX_EARLY_STATEMENTS: u32 = 64;
@@ -146,7 +146,8 @@ pub fn take_early(
             Ok(rows)
         })
         .map_err(malformed_row("early statements"))?;
-    rows.iter().map(|bytes| decode(bytes).map_err(malformed("early statement"))).collect()
+    // What a newer program has kept may not decode: peers' words, which they say again.
+    Ok(rows.iter().filter_map(|bytes| decode(bytes).ok()).collect())
 }
 /// Sets of a coin whose key generation has not begun here, oldest first.
 pub fn sets_without_session(

@@ -5,7 +5,7 @@ use serai_bus::DatabaseError;
 use serai_messages::signing::SigningId;
 use serai_messages::{SignedStatement, decode, encode};
 
-use super::{malformed, malformed_row};
+use super::malformed_row;
 
 /// Statements of one signer about a coin's things that are kept; the oldest make room.
 const MAX_PARKED_STATEMENTS: u32 = 256;
@@ -59,7 +59,8 @@ pub fn take_parked(
             Ok(rows)
         })
         .map_err(malformed_row("parked statements"))?;
-    rows.iter().map(|bytes| decode(bytes).map_err(malformed("parked statement"))).collect()
+    // What a newer program has kept may not decode: peers' words, which they say again.
+    Ok(rows.iter().filter_map(|bytes| decode(bytes).ok()).collect())
 }
 
 /// Drops what was kept for a thing.
