@@ -143,3 +143,46 @@ impl Reader<'_> {
 fn unusable(reason: String) -> Refusal {
     Refusal::Unusable(reason)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod tests {
+    use rand_core::OsRng;
+    use serai_messages::{IntentId, Sequence};
+
+    use super::*;
+
+    #[test]
+    fn an_event_of_serai_in_a_newer_version_is_not_gone_past() {
+        let [own, hand, stranger] = [1, 2, 3].map(|byte| SecretKey::from_bytes(&[byte; 32]));
+        let coordinator = hand.public();
+        let reader = Reader {
+            coin: Coin::Btc,
+            incarnation: Incarnation(1),
+            secret: &own,
+            coordinator: Some(&coordinator),
+            speaks: Versions::only(1),
+            birth: Birth { next: 0, superseding: false },
+        };
+        let read = |kind: &str, by: &SecretKey| {
+            let mut record = Record {
+                id: IntentId::new("one").unwrap(),
+                kind: kind.to_owned(),
+                from: Endpoint::Coordinator,
+                to: Endpoint::Processor(Coin::Btc),
+                session: String::new(),
+                incarnation: Incarnation(1),
+                sequence: Sequence(1),
+                version: 2,
+                sealed: false,
+                body: vec![1],
+            };
+            sealing::seal(&mut record, by, &own.public(), &mut OsRng).unwrap();
+            reader.open(5, &record).unwrap_err()
+        };
+        let newer = read("vault.burned", &hand);
+        assert!(matches!(newer, Refusal::Newer { version: 2, .. }), "{newer}");
+        assert!(matches!(read("signing.sign", &hand), Refusal::Unusable(_)));
+        assert!(matches!(read("vault.burned", &stranger), Refusal::Unusable(_)));
+    }
+}
