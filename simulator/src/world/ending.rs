@@ -29,8 +29,11 @@ impl World {
             }
             let vault = node.processor_database.read(|c| keystore::confirmed(c, SET))?;
             let held = vault.map(|vault| vault.key_pair);
-            let right = held.as_ref() == self.chain.keys.get(&SET);
-            if !right && !(held.is_none() && removed.contains(&node.key)) {
+            let right = match &held {
+                Some(_) => held.as_ref() == self.chain.keys.get(&SET),
+                None => removed.contains(&node.key),
+            };
+            if !right {
                 let what = format!("{} does not hold a share of the vault's keys", node.name);
                 return Err(Broken::Violation(what));
             }
