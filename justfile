@@ -20,7 +20,7 @@ kills count="200":
 
 # Clusters in one process: `just simulate 4 0..10000`.
 simulate validators="4" seeds="0..1000" *options:
-    cargo run --package serai-devnet -- simulate --validators {{validators}} --seeds {{seeds}} {{options}}
+    cargo run --package serai-devnet --features serai-simulator/memo -- simulate --validators {{validators}} --seeds {{seeds}} {{options}}
 
 # Bugs that are planted, each found within so many seeds.
 planted:

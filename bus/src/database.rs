@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::crash_point;
@@ -98,6 +99,15 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 /// SQLite's name of a database that is no file.
 const IN_MEMORY: &str = ":memory:";
 
+/// A statement that is kept stays as it was planned. SQLite as it is built here would otherwise plan it again
+/// for each value that is bound.
+///
+/// # Errors
+/// SQLite's.
+pub(crate) fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
 /// A shared handle. Calls block for as long as a commit takes (an fsync), so they belong on a
 /// process' own thread; the lock is never held across an await.
 #[derive(Clone, Debug)]
@@ -159,6 +169,7 @@ impl Database {
         let error = |source| DatabaseError::of(path, source);
         connection.busy_timeout(BUSY).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        plan_once(&connection).map_err(error)?;
         connection
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;

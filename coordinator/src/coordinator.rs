@@ -217,7 +217,7 @@ async fn start(
         tokio::select! {
             () = token.cancelled() => Ok(()),
             ended = running => ended.map_err(|error| error.to_string()),
-            () = show_reach(reach, shown, speaks) => Ok(()),
+            () = show_reach(reach, shown) => Ok(()),
             ended = telling => match ended {
                 Ok(never) => match never {},
                 Err(error) => Err(error.to_string()),
@@ -325,15 +325,15 @@ async fn refuse_forgotten_life(
 
 /// SEED, start-up: connect to each validator and prove identity both ways. The step is done once all
 /// have been reached; who is away later is a fact of its own.
-async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board, speaks: Versions) {
+async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
     const APART: &str = "message versions";
     let mut all_met = false;
     loop {
         let network::Reach { peers, missing, apart, .. } = reach.borrow_and_update().clone();
         let sentences: Vec<_> = apart
             .iter()
-            .map(|(peer, theirs)| {
-                speaks.apart("this coordinator", *theirs, &format!("validator {peer}"))
+            .map(|network::Apart { validator, theirs, own }| {
+                own.apart("this coordinator", *theirs, &format!("validator {validator}"))
             })
             .collect();
         match sentences.as_slice() {

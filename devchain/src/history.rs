@@ -131,16 +131,10 @@ impl History {
     /// # Errors
     /// When the log cannot be read.
     pub fn back_to(&self, log: &Log, at: u64) -> Result<Changes, LogError> {
-        let mut past = BTreeMap::new();
-        for number in at.saturating_add(1)..self.len() {
-            let Some(block) = self.block(log, number)? else { continue };
-            for (key, _) in &block.changes {
-                if !past.contains_key(key) {
-                    past.insert(key.clone(), self.value(log, at, key)?);
-                }
-            }
-        }
-        Ok(past.into_iter().collect())
+        let changed =
+            |versions: &[Version]| versions.last().is_some_and(|v| u64::from(v.block) > at);
+        let keys = self.versions.iter().filter(|(_, versions)| changed(versions));
+        keys.map(|(key, _)| Ok((key.clone(), self.value(log, at, key)?))).collect()
     }
 
     /// All keys and values after the last block.

@@ -19,7 +19,7 @@ pub struct KeyAnnouncement {
     pub coin: Coin,
     /// The public key.
     pub key: ProcessorKey,
-    /// The writer's incarnation: a reader obeys the highest that it has seen.
+    /// The writer's incarnation when it wrote this.
     pub incarnation: Incarnation,
     /// Versions of records that the writer reads and writes. [`Versions::FIRST`] is written as nothing,
     /// as programs did that knew no other.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::BusError;
+use crate::database::plan_once;
 
 /// How long a call waits for another process' transaction.
 const BUSY: Duration = Duration::from_secs(2);
@@ -112,6 +113,7 @@ fn create(path: &Path) -> std::io::Result<()> {
 fn prepare(path: &Path) -> Result<Connection, Problem> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
+    plan_once(&connection)?;
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     if mode != "wal" {
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;

@@ -27,13 +27,13 @@ const BLOCKS: u64 = 40;
 const SECONDS: u64 = 15;
 
 /// Most records that may wait in an outbox while the bus is away.
-const OUTBOX: u64 = 1_024;
+pub const OUTBOX: u64 = 1_024;
 
-fn from_environment(variable: &str, default: u64) -> u64 {
+pub fn from_environment(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
-async fn vault_with_money(settings: Settings) -> Network {
+async fn vault(settings: Settings) -> Network {
     let network = Network::start(settings).await;
     keys(&network, set(COIN, 0)).await;
     network
@@ -56,7 +56,7 @@ async fn a_processor_makes_up_for_a_long_absence() {
     let mark = folder.path().join("away");
     let mut settings = Settings::new(4, &[COIN]);
     settings.odd_processors.insert(alice.clone(), held_by(&mark));
-    let network = vault_with_money(settings).await;
+    let network = vault(settings).await;
     let purse = Purse::new(&network);
     purse.deposit(COIN, 20 * PART).await;
     purse.minted(COIN, 19 * PART).await;
@@ -101,7 +101,7 @@ async fn a_processor_makes_up_for_a_long_absence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bus_that_was_away_takes_all_that_waited() {
     let alice = name("alice");
-    let network = vault_with_money(Settings::new(4, &[COIN])).await;
+    let network = vault(Settings::new(4, &[COIN])).await;
     let purse = Purse::new(&network);
     purse.deposit(COIN, 20 * PART).await;
     purse.minted(COIN, 19 * PART).await;
@@ -173,7 +173,8 @@ fn hashes(plans: &[Value]) -> Vec<(&Value, &Value)> {
     plans.iter().map(|plan| (&plan["id"], &plan["transaction"])).collect()
 }
 
-async fn paid_once(network: &Cluster, payees: &[Payee]) {
+/// That each was paid, and no one twice.
+pub async fn paid_once(network: &Cluster, payees: &[Payee]) {
     let history = history(network, COIN).await;
     for payee in payees {
         assert_eq!(history.paying(&payee.text).count(), 1, "transactions to {}", payee.text);

@@ -1,19 +1,47 @@
 //! The network over a real Apache Kafka, where `SERAI_TEST_KAFKA=HOST:PORT` names one: nothing sealed
-//! shows on its topics, and the program makes its vaults. Topics carry the validators' names, so those
-//! of another network on that broker are emptied.
+//! shows on its topics, the program makes its vaults, and a broker that was away loses nothing.
+//! `SERAI_TEST_KAFKA_CONTROL="SCRIPT DIR"` names what stops and starts it, `AWAY_SECONDS=180` for how long.
+//! Topics carry the validators' names, so those of another network on that broker are emptied.
 
-use serai_devnet::cluster::Settings;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serai_devnet::cluster::{Cluster, Settings};
 use serai_messages::Coin;
+use tokio::sync::Mutex;
 
+use crate::absent::{OUTBOX, from_environment, nobody_accused, paid_once};
+use crate::gauges::{coordinator, processor};
+use crate::purse::Purse;
 use crate::raw_topics::assert_sealed;
-use crate::setup::{Folder, check, devnet, read};
+use crate::setup::{Folder, Network, check, devnet, find, keys, read, set};
+
+const COIN: Coin = Coin::Btc;
+const PART: u64 = 1_000_000;
+
+/// Seconds for which the broker is away, where `AWAY_SECONDS` does not say otherwise: longer than the
+/// coordinator waits before it says so.
+const SECONDS: u64 = 40;
+
+/// Burns at each look while the broker is away.
+const BURNS: u64 = 2;
+
+/// One network at a time: they share the topics' names.
+static BROKER: Mutex<()> = Mutex::const_new(());
+
+fn broker() -> Option<String> {
+    let address = std::env::var("SERAI_TEST_KAFKA").ok();
+    if address.is_none() {
+        eprintln!("not run over Kafka: SERAI_TEST_KAFKA names no broker");
+    }
+    address
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_vaults_over_kafka() {
-    let Ok(address) = std::env::var("SERAI_TEST_KAFKA") else {
-        eprintln!("not run over Kafka: SERAI_TEST_KAFKA names no broker");
-        return;
-    };
+    let Some(address) = broker() else { return };
+    let _alone = BROKER.lock().await;
     let mut settings = Settings::new(4, &[Coin::Btc]);
     settings.bus = format!("kafka={address}").parse().unwrap();
     assert_sealed(settings).await;
@@ -27,4 +55,87 @@ async fn three_vaults_over_kafka() {
     assert!(output.status.success(), "{}", output.status);
     check(&read(&file), 4, &["btc", "eth", "xmr"]);
     assert!(!data.join("alice/bus.sqlite").exists(), "nothing went past Kafka");
+}
+
+/// Nobody's coordinator and processors reach each other, while the chains and the validators go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kafka_that_was_away_takes_all_that_waited() {
+    let Some(address) = broker() else { return };
+    let Ok(control) = std::env::var("SERAI_TEST_KAFKA_CONTROL") else {
+        eprintln!("not run: SERAI_TEST_KAFKA_CONTROL does not say how the broker is stopped");
+        return;
+    };
+    let (script, folder) = control.split_once(' ').expect("SCRIPT DIR");
+    let _alone = BROKER.lock().await;
+    let mut settings = Settings::new(4, &[COIN]);
+    settings.bus = format!("kafka={address}").parse().unwrap();
+    let network = Network::start(settings).await;
+    keys(&network, set(COIN, 0)).await;
+    let purse = Purse::new(&network);
+    purse.deposit(COIN, 20 * PART).await;
+    purse.minted(COIN, 19 * PART).await;
+    let before = network.processors();
+
+    // Some of these are being signed when it goes.
+    let mut payees = purse.burn_many(COIN, PART / 100, 10).await;
+    run(script, "stop", folder);
+    let away = Duration::from_secs(from_environment("AWAY_SECONDS", SECONDS));
+    let (begun, mut most, mut said) = (Instant::now(), 0, false);
+    while begun.elapsed() < away || !said {
+        purse.deposit(COIN, PART).await;
+        payees.extend(purse.burn_many(COIN, PART / 100, BURNS).await);
+        most = most.max(waiting(&network));
+        said |= all_say_it(&network).await;
+        assert!(begun.elapsed() < away + Duration::from_secs(240), "not all say that it is away");
+    }
+    assert_eq!(run(script, "start", folder).trim(), address);
+    let back = Instant::now();
+    for payee in &payees {
+        purse.paid(COIN, payee).await;
+    }
+    println!(
+        "{} payments; {most} records waited at most in {:?} without Kafka; all paid {:?} after it",
+        payees.len(),
+        begun.elapsed() - back.elapsed(),
+        back.elapsed()
+    );
+    assert!(most <= OUTBOX, "{most} records waited");
+    assert_eq!(
+        network.processors(),
+        before,
+        "a processor was restarted for the silence of the bus"
+    );
+    find("empty queues", || async { (waiting(&network) <= 8).then_some(()) }).await;
+    paid_once(&network, &payees).await;
+    nobody_accused(&network).await;
+    network.stop().await;
+}
+
+/// Records in the outbox in which most wait.
+fn waiting(network: &Cluster) -> u64 {
+    let layout = network.layout();
+    let each = layout.settings().validators.iter().map(|name| {
+        let own = coordinator(&layout.data(name).join("state.sqlite")).outbox;
+        own.max(processor(&layout.processor(name, COIN).join("state.sqlite")).outbox)
+    });
+    each.max().unwrap_or_default()
+}
+
+/// Whether the status of each coordinator names the bus.
+async fn all_say_it(network: &Cluster) -> bool {
+    for name in &network.layout().settings().validators {
+        let Ok(status) = network.ask(name, &["status"]).await else { return false };
+        if !status.to_string().contains("what is to be said waits") {
+            return false;
+        }
+    }
+    true
+}
+
+fn run(script: &str, command: &str, folder: &str) -> String {
+    // From the workspace's root, where a relative path of the script is meant.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let output = Command::new(script).args([command, folder]).current_dir(root).output().unwrap();
+    assert!(output.status.success(), "{script} {command}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -6,11 +6,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use serai_devnet::cluster::{Cluster, Program, Settings};
-use serai_devnet::payee::Payee;
 use serai_messages::{Coin, Name};
 use serde_json::Value;
 
-use crate::purse::{Purse, history};
+use crate::absent::{nobody_accused, paid_once};
+use crate::purse::Purse;
 use crate::setup::{Network, binaries, find, keys, name, set};
 
 const COIN: Coin = Coin::Btc;
@@ -149,27 +149,6 @@ async fn signed_by(network: &Cluster, name: &Name) {
     let used = signings["used_preprocesses"].as_array().unwrap();
     let payment = |one: &&Value| one.to_string().contains("/payment/");
     assert!(used.iter().filter(payment).count() >= 1, "{signings}");
-}
-
-/// Each payee has been paid once.
-async fn paid_once(network: &Cluster, payees: &[Payee]) {
-    let history = history(network, COIN).await;
-    for to in payees {
-        assert_eq!(history.paying(&to.text).count(), 1, "transactions to {}", to.text);
-    }
-}
-
-async fn nobody_accused(network: &Cluster) {
-    for name in &network.layout().settings().validators {
-        let explained = find(&format!("an answer of {name}"), || async {
-            network.ask(name, &["explain"]).await.ok()
-        })
-        .await;
-        for session in explained.as_array().unwrap() {
-            let faults = session["faults"].as_array().unwrap();
-            assert!(faults.is_empty(), "{name} accuses somebody: {session}");
-        }
-    }
 }
 
 fn copy(from: &Path, to: &PathBuf) {

@@ -23,7 +23,7 @@ use super::connections::Ended;
 use super::delivery::Delivering;
 use super::gate::{Gate, Opened};
 use super::link::{Event, Own, Timing};
-use super::mailbox::{Command, QUEUE, Reach};
+use super::mailbox::{Apart, Command, QUEUE, Reach};
 use super::peers::{Peers, State};
 use super::{Error, Inbound, Mailbox, Peer, PeerStatus, Status, swarm, tables};
 
@@ -185,9 +185,9 @@ impl Running {
                 None => &mut reach.missing,
             };
             side.push(state.peer.validator);
-            let apart = |speaks: &Versions| self.own.announces.common(*speaks).is_none();
-            if let Some(speaks) = state.speaks.filter(apart) {
-                reach.apart.push((state.peer.validator, speaks));
+            let (validator, own) = (state.peer.validator, self.own.announces);
+            if let Some(theirs) = state.speaks.filter(|theirs| own.common(*theirs).is_none()) {
+                reach.apart.push(Apart { validator, theirs, own });
             }
         }
         self.reach.send_if_modified(|told| {

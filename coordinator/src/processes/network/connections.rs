@@ -120,7 +120,7 @@ impl Running {
                 .and_then(|newest| match &newest {
                     Some(cursor) if cursor.incarnation > incarnation => Ok(newest),
                     _ => tables::set_versions(transaction, validator, proof.claim.speaks)
-                        .map(|_| newest),
+                        .map(|()| newest),
                 })
                 .map_err(|source| self.database.error(source))
         })?;

@@ -32,9 +32,19 @@ pub struct Reach {
     pub online: Vec<ValidatorKey>,
     /// Those among them with whom none is.
     pub missing: Vec<ValidatorKey>,
-    /// Those of the missing that speak no message version which this coordinator speaks, with the
-    /// versions that they speak.
-    pub apart: Vec<(ValidatorKey, Versions)>,
+    /// Those of the missing that share no message version with what this coordinator announces.
+    pub apart: Vec<Apart>,
+}
+
+/// A validator that shares no message version with this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// Who.
+    pub validator: ValidatorKey,
+    /// What it speaks.
+    pub theirs: Versions,
+    /// What it was told that is spoken here.
+    pub own: Versions,
 }
 
 pub(super) enum Command {

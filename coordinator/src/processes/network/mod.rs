@@ -65,7 +65,7 @@ pub use error::{ConnectError, Error};
 pub use inbound::Inbound;
 pub use libp2p::{Multiaddr, PeerId};
 pub use link::Timing;
-pub use mailbox::{Mailbox, Peer, Reach};
+pub use mailbox::{Apart, Mailbox, Peer, Reach};
 pub use peers::MAX_PEERS;
 pub use proof::PROOF_CONTEXT;
 pub use public::ReachFeed;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Transaction};
 use serai_messages::{ValidatorKey, Versions};
 
-/// Remembers what a peer speaks; whether that is news.
+/// Remembers what a peer speaks.
 ///
 /// # Errors
 /// SQLite's.
@@ -13,15 +13,14 @@ pub fn set_versions(
     transaction: &Transaction<'_>,
     peer: ValidatorKey,
     speaks: Versions,
-) -> rusqlite::Result<bool> {
-    let changed = transaction
+) -> rusqlite::Result<()> {
+    transaction
         .prepare_cached(
             "INSERT INTO peer_versions (validator, oldest, newest) VALUES (?1, ?2, ?3)
-         ON CONFLICT (validator) DO UPDATE SET oldest = excluded.oldest, newest = excluded.newest
-             WHERE oldest != excluded.oldest OR newest != excluded.newest",
+         ON CONFLICT (validator) DO UPDATE SET oldest = excluded.oldest, newest = excluded.newest",
         )?
         .execute((peer.0, speaks.oldest, speaks.newest))?;
-    Ok(changed > 0)
+    Ok(())
 }
 
 /// What each peer speaks that has ever proven so.
@@ -43,7 +42,7 @@ pub fn versions(connection: &Connection) -> rusqlite::Result<BTreeMap<ValidatorK
 mod tests {
     use super::*;
     use crate::processes::network::tables::MIGRATION;
-    use serai_bus::{Database, DatabaseError};
+    use serai_bus::Database;
 
     #[test]
     fn what_a_peer_said_last_counts() {
@@ -51,15 +50,14 @@ mod tests {
         let database = Database::open(&folder.path().join("state.sqlite"), &[MIGRATION]).unwrap();
         let peer = ValidatorKey([1; 32]);
         let range = |oldest, newest| Versions { oldest, newest };
-        let told = [range(1, 1), range(1, 1), range(1, 2), range(1, 1)];
-        database
-            .transaction(|transaction| {
-                let news = told.map(|speaks| set_versions(transaction, peer, speaks).unwrap());
-                assert_eq!(news, [true, false, true, true]);
-                Ok::<_, DatabaseError>(())
-            })
-            .unwrap();
-        let known = database.read(versions).unwrap();
-        assert_eq!(known, BTreeMap::from([(peer, range(1, 1))]));
+        for told in [range(1, 1), range(1, 1), range(1, 2), range(1, 1)] {
+            database
+                .transaction(|transaction| {
+                    set_versions(transaction, peer, told).map_err(|source| database.error(source))
+                })
+                .unwrap();
+            let known = database.read(versions).unwrap();
+            assert_eq!(known, BTreeMap::from([(peer, told)]));
+        }
     }
 }
