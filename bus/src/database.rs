@@ -100,7 +100,7 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 const IN_MEMORY: &str = ":memory:";
 
 /// A statement that is kept stays as it was planned. SQLite as it is built here would otherwise plan it again
-/// for each value that is bound.
+/// when a value is bound that its plan may depend on.
 ///
 /// # Errors
 /// SQLite's.

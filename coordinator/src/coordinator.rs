@@ -333,7 +333,7 @@ async fn show_reach(mut reach: watch::Receiver<network::Reach>, board: Board) {
         let sentences: Vec<_> = apart
             .iter()
             .map(|network::Apart { validator, theirs, own }| {
-                own.apart("this coordinator", *theirs, &format!("validator {validator}"))
+                own.apart("this validator", *theirs, &format!("validator {validator}"))
             })
             .collect();
         match sentences.as_slice() {

@@ -131,6 +131,9 @@ impl History {
     /// # Errors
     /// When the log cannot be read.
     pub fn back_to(&self, log: &Log, at: u64) -> Result<Changes, LogError> {
+        if at.saturating_add(1) >= self.len() {
+            return Ok(Changes::new());
+        }
         let changed =
             |versions: &[Version]| versions.last().is_some_and(|v| u64::from(v.block) > at);
         let keys = self.versions.iter().filter(|(_, versions)| changed(versions));

@@ -58,7 +58,6 @@ pub struct Actor {
     coordinator: Option<ProcessorKey>,
     birth: Birth,
     heartbeat: Duration,
-    offset_reset: OffsetReset,
 }
 
 impl Actor {
@@ -130,7 +129,6 @@ impl Actor {
             coordinator,
             birth: Birth { next: 0, superseding: false },
             heartbeat: settings.heartbeat,
-            offset_reset: settings.offset_reset,
         })
     }
 
@@ -173,10 +171,11 @@ impl Actor {
         }
         let topic = self.outbox.topic.clone();
         let consumer = Consumer { reader: READER, topic: &topic };
+        // A new folder wants all of Serai's events, whatever the bus' settings say.
+        let earliest = OffsetReset::Earliest;
         let mut subscription = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            subscription =
-                Subscription::open(&self.bus, &self.database, consumer, self.offset_reset) =>
+            subscription = Subscription::open(&self.bus, &self.database, consumer, earliest) =>
                 subscription?,
         };
         tracing::info!(

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serai_bus::exchange::Consumer;
-use serai_bus::{Database, Delivered, Detached, Migration, OffsetReset, SecretKey};
+use serai_bus::{Database, Delivered, Detached, Migration, SecretKey};
 use serai_messages::{Coin, Name, ProcessorKey, Topic, Versions};
 
 use crate::actor::Actor;
@@ -95,7 +95,6 @@ impl Driven {
             accept: None,
             speaks,
             heartbeat: Duration::MAX,
-            offset_reset: OffsetReset::Earliest,
         };
         let mut actor = Actor::over(settings, Arc::new(Detached), database, incarnation)?;
         actor.set_engines(engines);

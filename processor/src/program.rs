@@ -163,7 +163,6 @@ fn run(options: &Run) -> Result<(), Failure> {
         coordinator: options.coordinator_key,
         accept: options.accept_coordinator_key,
         heartbeat: options.heartbeat(),
-        offset_reset: bus_settings.offset_reset,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

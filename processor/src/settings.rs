@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serai_bus::{BusError, DatabaseError, OffsetReset, PublishError, SecretKey, SubscribeError};
+use serai_bus::{BusError, DatabaseError, PublishError, SecretKey, SubscribeError};
 use serai_messages::{Name, ProcessorKey, Versions};
 
 use crate::external::External;
@@ -36,8 +36,6 @@ pub struct Settings {
     pub accept: Option<ProcessorKey>,
     /// Time between two heartbeats.
     pub heartbeat: Duration,
-    /// Where reading begins the first time.
-    pub offset_reset: OffsetReset,
 }
 
 /// Why a processor stopped.

@@ -8,13 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serai_devnet::cluster::{Cluster, Program, Settings};
-use serai_devnet::payee::Payee;
 use serai_messages::{Coin, Name};
 use serde_json::Value;
 
 use crate::gauges::{coordinator, processor};
-use crate::purse::{Purse, history};
-use crate::setup::{Network, binaries, find, find_for, keys, name, set};
+use crate::purse::{Purse, paid_once};
+use crate::setup::{Network, binaries, find, find_for, keys, name, nobody_accused, set};
 
 const COIN: Coin = Coin::Btc;
 const PART: u64 = 1_000_000;
@@ -93,7 +92,7 @@ async fn a_processor_makes_up_for_a_long_absence() {
     payees.push(purse.burn(COIN, PART).await);
     purse.paid(COIN, payees.last().unwrap()).await;
     network.release(&Program::Coordinator(name("dave"))).await;
-    paid_once(&network, &payees).await;
+    paid_once(&network, COIN, &payees).await;
     nobody_accused(&network).await;
     network.stop().await;
 }
@@ -152,7 +151,7 @@ async fn a_bus_that_was_away_takes_all_that_waited() {
     payees.push(purse.burn(COIN, PART).await);
     purse.paid(COIN, payees.last().unwrap()).await;
     network.release(&Program::Coordinator(name("dave"))).await;
-    paid_once(&network, &payees).await;
+    paid_once(&network, COIN, &payees).await;
     nobody_accused(&network).await;
     network.stop().await;
 }
@@ -171,23 +170,4 @@ async fn plans(network: &Cluster, name: &Name) -> Option<Vec<Value>> {
 
 fn hashes(plans: &[Value]) -> Vec<(&Value, &Value)> {
     plans.iter().map(|plan| (&plan["id"], &plan["transaction"])).collect()
-}
-
-/// That each was paid, and no one twice.
-pub async fn paid_once(network: &Cluster, payees: &[Payee]) {
-    let history = history(network, COIN).await;
-    for payee in payees {
-        assert_eq!(history.paying(&payee.text).count(), 1, "transactions to {}", payee.text);
-    }
-}
-
-/// That no coordinator names anybody.
-pub async fn nobody_accused(network: &Cluster) {
-    for name in &network.layout().settings().validators {
-        let explained = find(&format!("what {name} explains"), || async {
-            network.ask(name, &["explain"]).await.ok()
-        })
-        .await;
-        assert!(!explained.to_string().contains("accused"), "{name} names somebody: {explained}");
-    }
 }

@@ -6,9 +6,8 @@ use serai_devnet::cluster::{Program, Settings};
 use serai_messages::Coin;
 use serde_json::Value;
 
-use crate::absent::nobody_accused;
 use crate::purse::{Purse, history};
-use crate::setup::{Network, faulty, find, keys, name, set};
+use crate::setup::{Network, faulty, find, keys, name, nobody_accused, set};
 
 const COIN: Coin = Coin::Btc;
 const PART: u64 = 1_000_000;

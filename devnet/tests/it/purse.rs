@@ -168,3 +168,11 @@ pub async fn history(network: &Cluster, coin: Coin) -> History {
     })
     .await
 }
+
+/// That each was paid, and no one twice.
+pub async fn paid_once(network: &Cluster, coin: Coin, payees: &[Payee]) {
+    let history = history(network, coin).await;
+    for payee in payees {
+        assert_eq!(history.paying(&payee.text).count(), 1, "transactions to {}", payee.text);
+    }
+}

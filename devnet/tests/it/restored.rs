@@ -9,9 +9,8 @@ use serai_devnet::cluster::{Cluster, Program, Settings};
 use serai_messages::{Coin, Name};
 use serde_json::Value;
 
-use crate::absent::{nobody_accused, paid_once};
-use crate::purse::Purse;
-use crate::setup::{Network, binaries, find, keys, name, set};
+use crate::purse::{Purse, paid_once};
+use crate::setup::{Network, binaries, find, keys, name, nobody_accused, set};
 
 const COIN: Coin = Coin::Btc;
 const PART: u64 = 1_000_000;
@@ -79,7 +78,7 @@ async fn destroyed_and_restored(bus: Bus) {
     nobody_accused(&network).await;
     let third = purse.burn(COIN, PART / 2).await;
     purse.paid(COIN, &third).await;
-    paid_once(&network, &[first, second, third]).await;
+    paid_once(&network, COIN, &[first, second, third]).await;
     network.stop().await;
 }
 

@@ -189,6 +189,20 @@ pub async fn named_by_all(network: &Cluster, culprit: &str, kinds: &[&str]) {
     }
 }
 
+/// That no coordinator names anybody.
+pub async fn nobody_accused(network: &Cluster) {
+    for name in &network.layout().settings().validators {
+        let explained = find(&format!("what {name} explains"), || async {
+            network.ask(name, &["explain"]).await.ok()
+        })
+        .await;
+        for session in explained.as_array().unwrap() {
+            let faults = session["faults"].as_array().unwrap();
+            assert!(faults.is_empty(), "{name} names somebody: {session}");
+        }
+    }
+}
+
 /// The program, run to its end.
 pub fn devnet(folder: &Path, arguments: &str) -> Output {
     let output = command(folder, arguments).output().unwrap();

@@ -8,9 +8,8 @@ use rustix::process::Signal;
 use serai_devnet::cluster::{Cluster, Program, Settings};
 use serai_messages::{Coin, Name};
 
-use crate::absent::nobody_accused;
 use crate::purse::{Purse, history};
-use crate::setup::{Network, binaries, find, keys, name, set, signal};
+use crate::setup::{Network, binaries, find, keys, name, nobody_accused, set, signal};
 
 const COIN: Coin = Coin::Btc;
 const PART: u64 = 1_000_000;

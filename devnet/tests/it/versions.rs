@@ -8,7 +8,7 @@ use serai_messages::{Coin, Name};
 use serde_json::{Value, json};
 
 use crate::purse::Purse;
-use crate::setup::{BLOCK_MS, Network, binaries, faulty, find, keys, name, set};
+use crate::setup::{BLOCK_MS, Network, binaries, faulty, find, keys, name, nobody_accused, set};
 
 const COIN: Coin = Coin::Btc;
 const PART: u64 = 1_000_000;
@@ -43,14 +43,6 @@ async fn speaks(network: &Network, validator: &Name, version: u16) {
         (status.pointer("/messages/sets/0/version")? == &json!(version)).then_some(())
     })
     .await;
-}
-
-async fn nobody_accused(network: &Network) {
-    for validator in &network.layout().settings().validators {
-        let explained = network.ask(validator, &["explain"]).await.unwrap();
-        let text = explained.to_string();
-        assert!(!text.contains("\"accused\""), "{validator}: {text}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

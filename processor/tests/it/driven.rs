@@ -9,7 +9,7 @@ use jsonrpsee_core::client::ClientT;
 use jsonrpsee_core::traits::ToRpcParams;
 use jsonrpsee_http_client::HttpClientBuilder;
 use rand_core::OsRng;
-use serai_bus::{Bus, OffsetReset, SecretKey, Settings as BusSettings, Start, sealing};
+use serai_bus::{Bus, SecretKey, Settings as BusSettings, Start, sealing};
 use serai_messages::signing::{Content, Shares, SigningId};
 use serai_messages::{
     Coin, Endpoint, Incarnation, IntentId, Name, Record, Sequence, Topic, VERSION, ValidatorKey,
@@ -154,7 +154,6 @@ impl Driven {
             coordinator: Some(self.hand.public()),
             accept: None,
             heartbeat: Duration::from_millis(500),
-            offset_reset: OffsetReset::Earliest,
         };
         let actor = Actor::new(settings, bus(self.path())).unwrap();
         let shutdown = CancellationToken::new();

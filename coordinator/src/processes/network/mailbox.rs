@@ -43,7 +43,7 @@ pub struct Apart {
     pub validator: ValidatorKey,
     /// What it speaks.
     pub theirs: Versions,
-    /// What it was told that is spoken here.
+    /// What is announced here, for this coordinator and its processors.
     pub own: Versions,
 }
 

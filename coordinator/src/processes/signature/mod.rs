@@ -60,5 +60,5 @@ pub use actor::{Actor, Error, Settings, Surroundings, new};
 #[cfg(feature = "faults")]
 pub use faults::versions_from_environment;
 pub use mailbox::Mailbox;
-pub use tables::MIGRATION;
+pub use tables::{MIGRATION, forget_relayed};
 pub use versions::Spoken;

@@ -46,10 +46,10 @@ async fn a_stop_leaves_neither_gap_nor_repeat() {
 }
 
 /// The coordinator was down for long: each block is read once, and neither the topic nor its readers get
-/// a record for each. `BLOCKS=10000 cargo test -p serai-coordinator --test it -- flood`
+/// a record for each.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_absence_is_made_up_for_without_a_flood() {
-    let blocks = std::env::var("BLOCKS").map_or(640, |blocks| blocks.parse().unwrap());
+    let blocks = 10_000;
     let world = World::new().await;
     let server = world.serve().await;
     world.author(1);
@@ -59,7 +59,7 @@ async fn a_long_absence_is_made_up_for_without_a_flood() {
     world.author(blocks);
     let process = world.observe(&[server.url()]);
     let reached = |status: &Status| status.cursor.is_some_and(|c| c.number.0 == blocks + 1);
-    let status = process.until_for(20 * DEADLINE, "at the head", reached).await;
+    let status = process.until_for(10 * DEADLINE, "at the head", reached).await;
     assert_eq!(status.events.get(EACH_BLOCK), Some(&blocks));
     let last = |events: &[Event]| matches!(events.last(), Some(Event::SeraiFinalized { block }) if block.number.0 == blocks + 1);
     let events = world.until("the head", last).await;

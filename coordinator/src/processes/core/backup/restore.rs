@@ -9,7 +9,7 @@ use serai_messages::{Coin, Incarnation, Topic};
 use super::Places;
 use super::archive::{self, Archive, BackupError, find, io_at, make_folder, verify};
 use crate::processes::core::store;
-use crate::processes::observation;
+use crate::processes::{observation, signature};
 
 /// What was restored.
 #[derive(Clone, Debug)]
@@ -123,6 +123,7 @@ fn begin_anew(
                 exchange::forget_waiting(transaction, Some(&serai), kind).map_err(wrap)?;
             }
             exchange::forget_waiting(transaction, None, "vault.").map_err(wrap)?;
+            signature::forget_relayed(transaction).map_err(wrap)?;
             observation::tables::forget_progress(transaction).map_err(wrap)?;
         }
         Ok::<_, DatabaseError>(incarnation)

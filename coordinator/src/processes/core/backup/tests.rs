@@ -125,11 +125,21 @@ fn a_lost_bus_is_read_from_its_beginning() {
         Ok::<_, DatabaseError>(())
     });
     waiting.unwrap();
+    let kept = |database: &Database| {
+        let count = |c: &Connection| c.query_row("SELECT count(*) FROM relayed", (), |r| r.get(0));
+        database.read(count).unwrap()
+    };
+    let relayed = database.transaction(|tx| {
+        tx.execute("INSERT INTO relayed (coin, message) VALUES (1, x'00')", ())
+            .map_err(|source| database.error(source))
+    });
+    relayed.unwrap();
+    assert_eq!(kept(&database), 1);
     world.create();
     drop(database);
     world.restore(true, true).unwrap();
     assert_eq!(world.start(), Start::Earliest);
-    assert_eq!(followed(&world.database()), 0);
+    assert_eq!((followed(&world.database()), kept(&world.database())), (0, 0));
     // What happened on Serai comes again, in order; the rest goes out.
     let left = |topic| {
         let pending = world.database().read(|c| exchange::pending(c, topic, 10)).unwrap();

@@ -28,7 +28,7 @@ pub use log::{append_input, delete_inputs, inputs};
 pub use parked::{forget_parked, park, parked, take_parked};
 pub use processors::{processor_versions, set_processor_versions};
 pub use ready::{keep_ready, take_ready};
-pub use relayed::{keep_relayed, take_relayed};
+pub use relayed::{forget_relayed, keep_relayed, take_relayed};
 pub use sets::{KnownSet, insert_removed, insert_set, is_member, removed, set, sets};
 pub use signings::{
     Ended, SigningState, StoredSigning, counts, end_signing, ended_signing, ended_signings,

@@ -18,6 +18,14 @@ pub fn keep_relayed(
     Ok(())
 }
 
+/// Forgets what was kept for processors: it will come again, from the beginning.
+///
+/// # Errors
+/// SQLite's.
+pub fn forget_relayed(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM relayed", ()).map(drop)
+}
+
 /// Takes all that was kept for a coin's processor, in the order in which it came.
 pub fn take_relayed(
     transaction: &Transaction<'_>,
