@@ -25,8 +25,9 @@ const BLOCKS: u64 = 40;
 /// embedded one waits for a lock, and until it shows.
 const SECONDS: u64 = 15;
 
-/// Most records that may wait in an outbox while the bus is away.
-pub const OUTBOX: u64 = 1_024;
+/// Most records that may wait in an outbox while the bus is away: with 4,096 of them Serai's chain is not
+/// read on, and what is under way comes on top.
+pub const OUTBOX: u64 = 4_096 + 256;
 
 pub fn from_environment(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
