@@ -316,12 +316,7 @@ fn empty(root: &Path) -> Result<(), LayoutError> {
 }
 
 fn allot(settings: Settings) -> Result<Stored, LayoutError> {
-    let mut taken = Vec::new();
-    let mut next = || {
-        let port = ports::free(&taken).ok_or(LayoutError::NoPort)?;
-        taken.push(port);
-        Ok::<u16, LayoutError>(port)
-    };
+    let next = || ports::free().ok_or(LayoutError::NoPort);
     let rpc = next()?;
     let mut external = BTreeMap::new();
     for coin in &settings.coins {

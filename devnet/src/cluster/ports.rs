@@ -1,6 +1,8 @@
 //! Ports for the network's programs.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +23,18 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 /// Tries before giving up; more than enough unless the range is full.
 const TRIES: u16 = 2_000;
 
-/// A port of the loopback interface that nothing uses, for TCP and UDP; `None` where there is none.
-pub(super) fn free(taken: &[u16]) -> Option<u16> {
+/// All that were given out: a program that is down for a moment finds its port free again.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A port of the loopback interface that nothing uses, for TCP and UDP, and that this program has not given
+/// out before; `None` where there is none.
+pub(super) fn free() -> Option<u16> {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     (0..TRIES).find_map(|_| {
         let span = u32::from(RANGE.end - RANGE.start);
         let random = rand_core::RngCore::next_u32(&mut rand_core::OsRng) % span;
         let port = RANGE.start + u16::try_from(random).ok()?;
-        (!taken.contains(&port) && is_free(port)).then_some(port)
+        (!given.contains(&port) && is_free(port) && given.insert(port)).then_some(port)
     })
 }
 
@@ -44,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_not_free() {
-        let port = free(&[]).unwrap();
+        let port = free().unwrap();
         assert!(RANGE.contains(&port));
         let _held = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         assert!(!is_free(port));

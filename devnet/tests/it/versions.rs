@@ -105,7 +105,7 @@ async fn one_that_shares_no_version_is_left_out_and_all_say_so() {
     network.release(&program).await;
     for validator in &network.layout().settings().validators {
         let remedy =
-            if *validator == dave { "upgrade validator" } else { "upgrade this coordinator" };
+            if *validator == dave { "upgrade validator" } else { "upgrade this validator" };
         find(&format!("{validator} says who is to be upgraded"), || async {
             let causes = status(&network, validator).await?["causes"].clone();
             let said = |cause: &Value| {
