@@ -93,6 +93,8 @@ struct Coordinator {
     incarnation: Incarnation,
     sequence: u64,
     processor: Option<ProcessorKey>,
+    /// The newest of the processor's that has announced its key.
+    newest: Incarnation,
     heartbeats: usize,
 }
 
@@ -111,6 +113,7 @@ impl Coordinator {
             incarnation: Incarnation(1),
             sequence: 0,
             processor: None,
+            newest: Incarnation(0),
             heartbeats: 0,
         }
     }
@@ -167,10 +170,15 @@ impl Coordinator {
                     continue;
                 }
                 assert_eq!(record.from, Endpoint::Processor(COIN));
+                if record.incarnation < self.newest {
+                    // An instance that has been replaced, in its last moments.
+                    continue;
+                }
                 if record.kind == "control.key" {
                     let announcement: KeyAnnouncement = decode(&record.body).unwrap();
                     assert_eq!(announcement.incarnation, record.incarnation);
                     self.processor = Some(announcement.key);
+                    self.newest = announcement.incarnation;
                     return None;
                 }
                 let processor = self.processor.expect("sealed before the announcement");
