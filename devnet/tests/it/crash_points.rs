@@ -238,8 +238,9 @@ async fn events(bus: &dyn serai_bus::Bus, name: &Name) -> Vec<String> {
     for kind in by_id.into_values() {
         *count.entry(kind).or_default() += 1;
     }
-    // Of these there are as many as blocks, batches, and connections were made in the time.
-    let timely = ["block.finalized", "external.finalized", "batch", "validator", "signing"];
+    // Of these there are as many as blocks, batches, connections, and attempts at keys were made in the time.
+    let timely =
+        ["block.finalized", "external.finalized", "batch", "validator", "signing", "vault.proven"];
     count.retain(|kind, _| !timely.iter().any(|word| kind.contains(word)));
     count.into_iter().map(|(kind, count)| format!("{kind} {count}")).collect()
 }
