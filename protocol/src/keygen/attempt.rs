@@ -189,6 +189,8 @@ pub(super) struct Running {
     pub(super) musig_shared: bool,
     pub(super) musig_lost: bool,
     pub(super) waiting_said: BTreeSet<Awaited>,
+    /// Positions of who waits and of who was told so.
+    pub(super) missed_told: BTreeSet<(usize, usize)>,
     pub(super) conflicts: Vec<Conflict>,
     /// Slots in which a member is proven to have said two different things.
     pub(super) contradicted: BTreeSet<(usize, Slot)>,
@@ -241,6 +243,7 @@ impl Running {
             musig_shared: false,
             musig_lost: false,
             waiting_said: BTreeSet::new(),
+            missed_told: BTreeSet::new(),
             conflicts: Vec::new(),
             contradicted: BTreeSet::new(),
             disclosed: BTreeSet::new(),

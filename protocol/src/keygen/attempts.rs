@@ -36,6 +36,7 @@ impl Keygen {
         self.running.since.get_or_insert(height);
         self.offer_proof(out);
         self.say_waiting(height, out);
+        self.tell_missed(height, out);
         self.repeat_set_keys(height, out);
         self.vote_when_due(height, out);
     }

@@ -16,12 +16,7 @@ impl Keygen {
     pub(super) fn say_waiting(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
         let running = &self.running;
         let (Some(own), Some(awaited)) = (running.own, running.stage.awaited()) else { return };
-        let began = running.began.unwrap_or(height);
-        let half = began.0.saturating_add(self.deadline().0.saturating_sub(began.0) / 2);
-        // One who has just come to this stage may find its statements on their way.
-        let patience = (self.parameters.attempt_blocks / 8).max(1);
-        let entered = running.since.unwrap_or(began).0;
-        if height.0 < half || height.0 < entered.saturating_add(patience) || running.failed {
+        if !self.is_late(height) {
             return;
         }
         let others = (0..running.members.len()).filter(|position| *position != own);
@@ -38,6 +33,17 @@ impl Keygen {
             self.show_votes(key, out);
         }
         out.push(Effect::Say(PeerMessage::Waiting { id: self.running.id, awaited, from }));
+    }
+
+    /// Whether the attempt is past its half, and this stage has lasted long enough.
+    fn is_late(&self, height: BlockNumber) -> bool {
+        let running = &self.running;
+        let began = running.began.unwrap_or(height);
+        let half = began.0.saturating_add(self.deadline().0.saturating_sub(began.0) / 2);
+        // One who has just come to this stage may find its statements on their way.
+        let patience = (self.parameters.attempt_blocks / 8).max(1);
+        let entered = running.since.unwrap_or(began).0;
+        height.0 >= half && height.0 >= entered.saturating_add(patience) && !running.failed
     }
 
     /// What a member waits for: the statements' slot, and whose.
@@ -112,12 +118,42 @@ impl Keygen {
         })
     }
 
+    /// Shows those who are waited for, as somebody says, that they are, once: who is not told cannot answer,
+    /// and would be blamed for it by whoever was told.
+    pub(super) fn tell_missed(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
+        if !self.is_late(height) {
+            return;
+        }
+        for (missing, blamed) in self.blamed() {
+            let Some(awaited) = self.latest_waiting(missing).filter(|_| missing != blamed) else {
+                continue;
+            };
+            let held = self.running.held(missing, Slot::Waiting(awaited));
+            let statement = held.map(|held| Enclosed::new(&held.statement));
+            let (id, key) = (self.running.id, self.running.members.get(blamed).copied());
+            if let (Some(statement), Some(key)) = (statement, key)
+                && self.running.missed_told.insert((missing, blamed))
+            {
+                out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));
+            }
+        }
+    }
+
     /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that
     /// were silent. A member that waits for somebody else's statement, which nobody showed, is not.
     pub(super) fn silent(&self) -> Vec<ValidatorKey> {
+        let blamed = self.blamed();
+        let is_blamed = |position: &usize| blamed.iter().any(|(_, blamed)| blamed == position);
+        let members = self.running.members.iter().enumerate();
+        members.filter(|(position, _)| is_blamed(position)).map(|(_, key)| *key).collect()
+    }
+
+    /// Whose statement this stage needs and has not, each with who is silent: itself, or those that it
+    /// says it waits for.
+    fn blamed(&self) -> Vec<(usize, usize)> {
         let running = &self.running;
         let Some(slot) = running.stage_slot() else { return Vec::new() };
-        let mut blamed = vec![false; running.members.len()];
+        let mut blamed = Vec::new();
         for missing in 0..running.members.len() {
             let said = running.held(missing, slot).is_some() && running.stage != Stage::Party;
             if running.own == Some(missing) || !running.needs(missing) || said {
@@ -127,13 +163,10 @@ impl Keygen {
             let (slot, from) = wanted.unwrap_or((slot, Vec::new()));
             let unheard: Vec<_> =
                 from.into_iter().filter(|p| running.held(*p, slot).is_none()).collect();
-            for position in if unheard.is_empty() { vec![missing] } else { unheard } {
-                if let Some(blamed) = blamed.get_mut(position) {
-                    *blamed |= running.own != Some(position);
-                }
-            }
+            let silent = if unheard.is_empty() { vec![missing] } else { unheard };
+            let others = silent.into_iter().filter(|position| running.own != Some(*position));
+            blamed.extend(others.map(|position| (missing, position)));
         }
-        let members = running.members.iter().zip(blamed);
-        members.filter(|(_, blamed)| *blamed).map(|(key, _)| *key).collect()
+        blamed
     }
 }

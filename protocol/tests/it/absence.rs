@@ -1,6 +1,7 @@
 //! Members that are silent, to all or to some, and members that come late.
 
-use serai_messages::keygen::PeerMessage;
+use serai_messages::Participant;
+use serai_messages::keygen::{Awaited, PeerMessage};
 
 use crate::world::{ATTEMPT_BLOCKS, START, World};
 
@@ -76,6 +77,31 @@ fn withheld_share_is_the_senders_fault_not_the_recipients() {
                 && (message.kind() == "share" && to == VICTIM || message.kind() == "disclosure");
             (!dropped).then(|| message.clone())
         });
+        world.run(60, |world| world.all_done(0..count));
+        let absent = world.key(ABSENT);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
+        for index in (0..count).filter(|index| *index != ABSENT) {
+            let faults = &world.validators[index].faults;
+            assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
+        }
+    }
+}
+
+/// Says that it waits for a share of one member, to all but that one, and nothing else: the one is told by the
+/// others, shows its share, and is not taken for silent in its place.
+#[test]
+fn who_is_waited_for_behind_its_back_is_told() {
+    for count in [4, 7] {
+        let mut world = World::tampered(count, 6, |from, to, message| {
+            if from != ABSENT || (message.id().attempt.0 == 0 && kind_index(message) < Some(5)) {
+                return Some(message.clone());
+            }
+            let id = message.id();
+            let waits = to != VICTIM && id.attempt.0 == 0 && message.kind() == "proof-preprocess";
+            let from = vec![Participant(VICTIM as u16 + 1)];
+            waits.then(|| PeerMessage::Waiting { id, awaited: Awaited::Share, from })
+        });
+        world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done(0..count));
         let absent = world.key(ABSENT);
         assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
