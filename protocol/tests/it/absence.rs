@@ -99,7 +99,7 @@ fn who_is_waited_for_behind_its_back_is_told() {
             let id = message.id();
             let waits = to != VICTIM && id.attempt.0 == 0 && message.kind() == "proof-preprocess";
             let from = vec![Participant(VICTIM as u16 + 1)];
-            waits.then(|| PeerMessage::Waiting { id, awaited: Awaited::Share, from })
+            waits.then_some(PeerMessage::Waiting { id, awaited: Awaited::Share, from })
         });
         world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done(0..count));
