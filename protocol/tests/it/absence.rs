@@ -23,6 +23,15 @@ fn kind_index(message: &PeerMessage) -> Option<usize> {
     KINDS.iter().position(|kind| *kind == message.kind())
 }
 
+fn assert_absent_alone_to_blame(world: &World, count: usize) {
+    let absent = world.key(ABSENT);
+    assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
+    for index in (0..count).filter(|index| *index != ABSENT) {
+        let faults = &world.validators[index].faults;
+        assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
+    }
+}
+
 #[test]
 fn silent_member_is_left_out_of_the_next_attempt() {
     for count in [4, 7] {
@@ -78,12 +87,7 @@ fn withheld_share_is_the_senders_fault_not_the_recipients() {
             (!dropped).then(|| message.clone())
         });
         world.run(60, |world| world.all_done(0..count));
-        let absent = world.key(ABSENT);
-        assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
-        for index in (0..count).filter(|index| *index != ABSENT) {
-            let faults = &world.validators[index].faults;
-            assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
-        }
+        assert_absent_alone_to_blame(&world, count);
     }
 }
 
@@ -103,12 +107,7 @@ fn who_is_waited_for_behind_its_back_is_told() {
         });
         world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done(0..count));
-        let absent = world.key(ABSENT);
-        assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
-        for index in (0..count).filter(|index| *index != ABSENT) {
-            let faults = &world.validators[index].faults;
-            assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
-        }
+        assert_absent_alone_to_blame(&world, count);
     }
 }
 
