@@ -16,6 +16,7 @@ use serai_sr25519::Signer;
 
 use crate::draw::Draw;
 use crate::options::Fault;
+use crate::stalling::Stalling;
 
 /// How often what can be changed is changed, in a thousand.
 const CHANGED: u64 = 350;
@@ -24,6 +25,7 @@ const CHANGED: u64 = 350;
 pub struct Adversary {
     signer: Arc<Signer>,
     draw: Draw,
+    stalling: Stalling,
     /// In which ways.
     pub roles: BTreeSet<Fault>,
     /// From when on it is silent, in milliseconds.
@@ -59,6 +61,7 @@ impl Adversary {
         Self {
             signer,
             draw,
+            stalling: Stalling::default(),
             roles,
             silent_from,
             victims,
@@ -120,7 +123,15 @@ impl Adversary {
             return self.open_otherwise(statement);
         }
         let lies = [Fault::Lies, Fault::Equivocation].iter().any(|role| self.roles.contains(role));
-        if !lies || !self.draw.chance(CHANGED) {
+        if !lies {
+            return None;
+        }
+        if let Body::Keygen(message) = &statement.statement.body
+            && let Some(other) = self.stalling.says(message, self.validators.len(), &mut self.draw)
+        {
+            return Some(vec![self.sign(statement, Body::Keygen(other))]);
+        }
+        if !self.draw.chance(CHANGED) {
             return None;
         }
         if self.roles.contains(&Fault::Lies) && self.draw.chance(250) {

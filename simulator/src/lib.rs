@@ -29,6 +29,7 @@ mod link;
 mod node;
 mod options;
 mod outcome;
+mod stalling;
 pub mod stand_in;
 mod things;
 mod world;

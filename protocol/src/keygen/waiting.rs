@@ -111,8 +111,20 @@ impl Keygen {
 
     /// The last stage at which a member said that it waits.
     fn latest_waiting(&self, waiter: usize) -> Option<Awaited> {
-        let held = self.running.held.get(waiter)?;
-        held.keys().rev().find_map(|slot| match slot {
+        self.waitings(waiter).next()
+    }
+
+    /// Where a member that lacks at this stage says that it hangs. Who is missed here has come to no later
+    /// stage, whatever it says: others may wait for it before they can give what it claims to wait for.
+    fn hangs_at(&self, missing: usize) -> Option<Awaited> {
+        let here = self.running.stage.awaited()?;
+        self.waitings(missing).find(|awaited| *awaited <= here)
+    }
+
+    /// The stages at which a member said that it waits, the last one first.
+    fn waitings(&self, waiter: usize) -> impl Iterator<Item = Awaited> {
+        let slots = self.running.held.get(waiter).into_iter().flat_map(|held| held.keys().rev());
+        slots.filter_map(|slot| match slot {
             Slot::Waiting(awaited) => Some(*awaited),
             _ => None,
         })
@@ -125,7 +137,7 @@ impl Keygen {
             return;
         }
         for (missing, blamed) in self.blamed() {
-            let Some(awaited) = self.latest_waiting(missing).filter(|_| missing != blamed) else {
+            let Some(awaited) = self.hangs_at(missing).filter(|_| missing != blamed) else {
                 continue;
             };
             let held = self.running.held(missing, Slot::Waiting(awaited));
@@ -159,7 +171,7 @@ impl Keygen {
             if running.own == Some(missing) || !running.needs(missing) || said {
                 continue;
             }
-            let wanted = self.latest_waiting(missing).and_then(|a| self.wants(missing, a));
+            let wanted = self.hangs_at(missing).and_then(|a| self.wants(missing, a));
             let (slot, from) = wanted.unwrap_or((slot, Vec::new()));
             let unheard: Vec<_> =
                 from.into_iter().filter(|p| running.held(*p, slot).is_none()).collect();

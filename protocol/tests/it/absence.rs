@@ -111,6 +111,25 @@ fn who_is_waited_for_behind_its_back_is_told() {
     }
 }
 
+/// Says that it waits for a share before anybody can have made one, and nothing else: it is missed itself.
+#[test]
+fn who_claims_a_later_stage_is_missed_at_this_one() {
+    for count in [4, 7] {
+        let mut world = World::tampered(count, 7, |from, _, message| {
+            if from != ABSENT || (message.id().attempt.0 == 0 && kind_index(message) < Some(2)) {
+                return Some(message.clone());
+            }
+            let id = message.id();
+            let waits = id.attempt.0 == 0 && message.kind() == "commitments";
+            let from = vec![Participant(VICTIM as u16 + 1)];
+            waits.then_some(PeerMessage::Waiting { id, awaited: Awaited::Share, from })
+        });
+        world.unheard = Some(ABSENT);
+        world.run(60, |world| world.all_done(0..count));
+        assert_absent_alone_to_blame(&world, count);
+    }
+}
+
 #[test]
 fn too_many_silent_are_waited_for_not_removed() {
     // Of 4, one may be left out; here two are away for two attempts.
