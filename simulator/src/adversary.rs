@@ -58,10 +58,11 @@ impl Adversary {
         let mut draw = Draw::new(seed);
         let silent_from = draw.below(180_000);
         let victims = (0..validators.len()).filter(|_| draw.chance(500)).collect();
+        let stalling = Stalling::new(validators.len(), &mut draw);
         Self {
             signer,
             draw,
-            stalling: Stalling::default(),
+            stalling,
             roles,
             silent_from,
             victims,
@@ -129,7 +130,7 @@ impl Adversary {
         if let Body::Keygen(message) = &statement.statement.body
             && let Some(other) = self.stalling.says(message, self.validators.len(), &mut self.draw)
         {
-            return Some(vec![self.sign(statement, Body::Keygen(other))]);
+            return (other != *message).then(|| vec![self.sign(statement, Body::Keygen(other))]);
         }
         if !self.draw.chance(CHANGED) {
             return None;

@@ -8,8 +8,11 @@ use serai_messages::keygen::{Awaited, KeygenId, PeerMessage, Round};
 
 use crate::draw::Draw;
 
-/// In how many of a thousand attempts it does.
+/// How many of a thousand attempts are held up.
 const STALLED: u64 = 200;
+
+/// How many of a thousand members do the same in each attempt.
+const PERSISTENT: u64 = 200;
 
 const STAGES: [Awaited; 9] = [
     Awaited::Announcement,
@@ -23,52 +26,77 @@ const STAGES: [Awaited; 9] = [
     Awaited::MusigShare,
 ];
 
-/// What one such member does, attempt by attempt.
-#[derive(Debug, Default)]
-pub struct Stalling(BTreeMap<KeygenId, Option<Stall>>);
+/// What one such member does.
+#[derive(Debug)]
+pub struct Stalling {
+    always: Option<Stall>,
+    attempts: BTreeMap<KeygenId, Attempted>,
+}
 
 #[derive(Debug)]
+struct Attempted {
+    stall: Option<Stall>,
+    begun: bool,
+}
+
+#[derive(Clone, Debug)]
 struct Stall {
     since: Awaited,
-    begun: bool,
-    says: PeerMessage,
+    /// To whom no share is given, before that.
+    without_share: Option<Participant>,
+    awaited: Awaited,
+    from: Vec<Participant>,
 }
 
 impl Stalling {
-    /// What is said in place of the message, if anything.
+    /// Of a member of so many.
+    pub fn new(validators: usize, draw: &mut Draw) -> Self {
+        let always = if draw.chance(PERSISTENT) { Stall::drawn(validators, draw) } else { None };
+        Self { always, attempts: BTreeMap::new() }
+    }
+
+    /// What is said in place of the message, the message itself until the member begins; none in an attempt
+    /// that it does not hold up.
     pub fn says(
         &mut self,
         message: &PeerMessage,
         validators: usize,
         draw: &mut Draw,
     ) -> Option<PeerMessage> {
-        // Who does not vote either is silent, which is another fault.
-        if matches!(message, PeerMessage::AttemptVote { .. }) {
-            return None;
-        }
-        let stalled = self.0.entry(message.id());
-        let stall = stalled.or_insert_with(|| Stall::drawn(message.id(), validators, draw));
-        let stall = stall.as_mut()?;
-        stall.begun |= stage(message).is_some_and(|stage| stage >= stall.since);
-        stall.begun.then(|| stall.says.clone())
+        let id = message.id();
+        let always = &self.always;
+        let attempted = self.attempts.entry(id).or_insert_with(|| {
+            let once = || if draw.chance(STALLED) { Stall::drawn(validators, draw) } else { None };
+            Attempted { stall: always.clone().or_else(once), begun: false }
+        });
+        let stall = attempted.stall.as_ref()?;
+        attempted.begun |= stage(message).is_some_and(|stage| stage >= stall.since);
+        let kept = match message {
+            // Who does not vote either is silent, which is another fault.
+            PeerMessage::AttemptVote { .. } => false,
+            PeerMessage::Share { to, .. } => attempted.begun || stall.without_share == Some(*to),
+            PeerMessage::Disclosure { .. } => attempted.begun || stall.without_share.is_some(),
+            _ => attempted.begun,
+        };
+        let waits =
+            || PeerMessage::Waiting { id, awaited: stall.awaited, from: stall.from.clone() };
+        Some(if kept { waits() } else { message.clone() })
     }
 }
 
 impl Stall {
-    fn drawn(id: KeygenId, validators: usize, draw: &mut Draw) -> Option<Self> {
-        if !draw.chance(STALLED) {
-            return None;
-        }
+    fn drawn(validators: usize, draw: &mut Draw) -> Option<Self> {
         let since = *draw.one_of(&STAGES)?;
         let awaited = *draw.one_of(&STAGES)?;
         let mut from: Vec<_> = (1..).take(validators).map(Participant).collect();
-        let only = draw.one_of(&from).copied();
+        let one = *draw.one_of(&from)?;
         if draw.chance(700) {
-            from.retain(|participant| Some(*participant) == only);
+            from = vec![one];
         } else {
             from.retain(|_| draw.chance(500));
         }
-        Some(Self { since, begun: false, says: PeerMessage::Waiting { id, awaited, from } })
+        let without_share = draw.chance(500).then_some(one);
+        Some(Self { since, without_share, awaited, from })
     }
 }
 

@@ -114,11 +114,12 @@ impl Keygen {
         self.waitings(waiter).next()
     }
 
-    /// Where a member that lacks at this stage says that it hangs. Who is missed here has come to no later
-    /// stage, whatever it says: others may wait for it before they can give what it claims to wait for.
+    /// Where a member that lacks at this stage says that it hangs: before it. Who has come to this stage or
+    /// a later one, as it says, could have given what is missed, and what it waits for then others may owe it
+    /// for its own silence.
     fn hangs_at(&self, missing: usize) -> Option<Awaited> {
         let here = self.running.stage.awaited()?;
-        self.waitings(missing).find(|awaited| *awaited <= here)
+        self.waitings(missing).find(|awaited| *awaited < here)
     }
 
     /// The stages at which a member said that it waits, the last one first.

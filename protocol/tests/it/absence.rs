@@ -130,6 +130,28 @@ fn who_claims_a_later_stage_is_missed_at_this_one() {
     }
 }
 
+/// Keeps a share from one member, which cannot go on then, and says that it waits for that one: in each attempt.
+#[test]
+fn who_waits_for_the_one_that_waits_for_it_is_missed() {
+    for count in [4, 7] {
+        let mut world = World::tampered(count, 8, |from, to, message| {
+            if from != ABSENT || message.kind() == "attempt-vote" {
+                return Some(message.clone());
+            }
+            if message.kind() == "proof-preprocess" {
+                let from = vec![Participant(VICTIM as u16 + 1)];
+                let (id, awaited) = (message.id(), Awaited::ProofPreprocess);
+                return Some(PeerMessage::Waiting { id, awaited, from });
+            }
+            let kept = message.kind() == "share" && to == VICTIM || message.kind() == "disclosure";
+            (!kept && kind_index(message) < Some(5)).then(|| message.clone())
+        });
+        world.unheard = Some(ABSENT);
+        world.run(80, |world| world.all_done((0..count).filter(|index| *index != ABSENT)));
+        assert_absent_alone_to_blame(&world, count);
+    }
+}
+
 #[test]
 fn too_many_silent_are_waited_for_not_removed() {
     // Of 4, one may be left out; here two are away for two attempts.
