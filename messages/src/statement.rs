@@ -237,6 +237,11 @@ impl Enclosed {
         decode(&self.0)
     }
 
+    /// Bytes of the statement.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether it is in a version that this build does not know. Who shows it has done nothing wrong.
     pub fn is_unknown(&self) -> bool {
         let version = self.0.get(VERSION_AT..).and_then(|bytes| bytes.first_chunk::<2>());

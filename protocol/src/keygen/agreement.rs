@@ -10,7 +10,7 @@ use serai_messages::{
 use super::{
     Effect, FaultKind, Keygen,
     attempt::{Conflict, Slot},
-    receive::verified,
+    receive::{MAX_DEPTH, verified},
 };
 
 impl Keygen {
@@ -42,8 +42,8 @@ impl Keygen {
         let same = mismatches.is_empty();
         for conflict in mismatches {
             let proven = self.running.contradicted.contains(&(conflict.about, slot));
-            if !proven && !self.running.conflicts.contains(&conflict) {
-                self.running.conflicts.push(conflict);
+            if !proven {
+                self.running.conflicts.entry(conflict).or_insert(self.height);
             }
             if let Some(held) = self.running.held(conflict.about, slot) {
                 let statement = held.statement.clone();
@@ -80,9 +80,12 @@ impl Keygen {
             }
             return;
         };
-        let conflict = self.conflict_about(discloser, &inner);
+        // Of one that is enclosed too deep nothing is read, and nothing follows.
+        let read = depth < MAX_DEPTH;
+        let conflict = self.conflict_about(discloser, &inner).filter(|_| read);
         self.receive(&inner, depth + 1, out);
-        let Some(conflict) = conflict.filter(|conflict| self.running.conflicts.contains(conflict))
+        let Some(conflict) =
+            conflict.filter(|conflict| self.running.conflicts.contains_key(conflict))
         else {
             return;
         };
@@ -96,7 +99,7 @@ impl Keygen {
         let (Some(about), Some(report)) = (about, report) else { return };
         let evidence = vec![report.statement.clone(), outer.clone()];
         let kind = FaultKind::FalseReport { round: conflict.round, about };
-        self.running.conflicts.retain(|open| *open != conflict);
+        self.running.conflicts.remove(&conflict);
         self.fault(outer.signer, kind, evidence, out);
     }
 
@@ -109,12 +112,16 @@ impl Keygen {
             conflict.reporter == discloser && conflict.about == about && conflict.round == round
         };
         let same_attempt = message.id() == self.running.id;
-        self.running.conflicts.iter().find(of_this).copied().filter(|_| same_attempt)
+        self.running.conflicts.keys().find(of_this).copied().filter(|_| same_attempt)
     }
 
-    /// Names whoever reported what it has not shown. Due at the deadline.
+    /// Names whoever reported what it has not shown, and had time to. Due at the deadline.
     pub(super) fn name_undisclosed(&mut self, out: &mut Vec<Effect>) {
-        for conflict in std::mem::take(&mut self.running.conflicts) {
+        let open = self.running.conflicts.iter();
+        let due = open.filter(|(_, since)| self.is_answerable(**since));
+        let due: Vec<_> = due.map(|(conflict, _)| *conflict).collect();
+        for conflict in due {
+            self.running.conflicts.remove(&conflict);
             if let Some(about) = self.running.members.get(conflict.about).copied() {
                 let kind = FaultKind::Undisclosed { round: conflict.round, about };
                 self.fault_of(conflict.reporter, kind, &[Slot::report(conflict.round)], out);

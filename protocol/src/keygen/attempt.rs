@@ -135,7 +135,7 @@ impl Held {
 }
 
 /// A member reported another digest of a broadcast than is held here, and has not shown it yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Conflict {
     pub(super) round: Round,
     pub(super) reporter: usize,
@@ -189,9 +189,14 @@ pub(super) struct Running {
     pub(super) musig_shared: bool,
     pub(super) musig_lost: bool,
     pub(super) waiting_said: BTreeSet<Awaited>,
+    /// When it was heard that a member waits.
+    pub(super) waiting_heard: BTreeMap<(usize, Awaited), Option<BlockNumber>>,
+    /// Positions of who waits, as all were told.
+    pub(super) waiting_passed_on: BTreeSet<usize>,
     /// Positions of who waits and of who was told so.
     pub(super) missed_told: BTreeSet<(usize, usize)>,
-    pub(super) conflicts: Vec<Conflict>,
+    /// Open ones, with the height at which each was seen first.
+    pub(super) conflicts: BTreeMap<Conflict, Option<BlockNumber>>,
     /// Slots in which a member is proven to have said two different things.
     pub(super) contradicted: BTreeSet<(usize, Slot)>,
     /// Digests of the statements that were disclosed to all.
@@ -243,8 +248,10 @@ impl Running {
             musig_shared: false,
             musig_lost: false,
             waiting_said: BTreeSet::new(),
+            waiting_heard: BTreeMap::new(),
+            waiting_passed_on: BTreeSet::new(),
             missed_told: BTreeSet::new(),
-            conflicts: Vec::new(),
+            conflicts: BTreeMap::new(),
             contradicted: BTreeSet::new(),
             disclosed: BTreeSet::new(),
             accusations: BTreeMap::new(),

@@ -5,6 +5,8 @@
 //! then votes at the next such height, for the attempt that begins there. Where a fault is proven, or
 //! a member says that it cannot go on, the votes for the next number are due at the next block.
 
+use std::collections::BTreeSet;
+
 use serai_messages::{
     Attempt, BlockNumber, Enclosed, SignedStatement, ValidatorKey,
     keygen::{KeygenId, PeerMessage},
@@ -24,6 +26,10 @@ pub(super) struct Vote {
     statement: SignedStatement,
     digest: [u8; 32],
     removed: Vec<ValidatorKey>,
+    /// Another one for the same number. Such a voter counts for whatever others vote for: of two quorums
+    /// of a number both have an honest voter in common, who votes once; and whoever was told the other vote
+    /// must come to the same attempt.
+    other: Option<SignedStatement>,
 }
 
 impl Keygen {
@@ -47,20 +53,40 @@ impl Keygen {
         parameters.start.0.saturating_add(number.saturating_mul(parameters.attempt_blocks))
     }
 
-    /// Height at which the running attempt is given up.
+    /// Height at which the running attempt is given up. Whoever delays a stage until just before must not
+    /// keep the others from saying whom they miss at the next one, and from being answered.
     pub(super) fn deadline(&self) -> BlockNumber {
         let length = self.parameters.attempt_blocks;
-        let running = &self.running;
-        let start = self.parameters.start.0;
-        let earliest = match (running.stage, running.since, running.began) {
-            (Stage::Confirming, Some(since), _) => {
-                since.0.saturating_add(length.saturating_mul(CONFIRMATION_LENGTHS))
-            }
-            (_, _, Some(began)) => began.0.saturating_add(length.div_ceil(2)),
-            _ => start,
+        let since = self.running.since.unwrap_or(self.parameters.start).0;
+        let earliest = match self.running.stage {
+            Stage::Confirming => since.saturating_add(length.saturating_mul(CONFIRMATION_LENGTHS)),
+            _ => since.saturating_add(2 * self.patience() + 3),
         };
-        let number = earliest.saturating_sub(start).div_ceil(length);
-        BlockNumber(self.boundary(number.max(u64::from(running.attempt().0) + 1)))
+        self.first_deadline().max(self.boundary_from(earliest))
+    }
+
+    /// Height at which the running attempt is given up if its stages come in time.
+    pub(super) fn first_deadline(&self) -> BlockNumber {
+        let began = self.running.began.unwrap_or(self.parameters.start).0;
+        self.boundary_from(began.saturating_add(self.parameters.attempt_blocks.div_ceil(2)))
+    }
+
+    /// The boundary at or after a height, but not that of an attempt that began already.
+    fn boundary_from(&self, height: u64) -> BlockNumber {
+        let Self { parameters, .. } = self;
+        let number = height.saturating_sub(parameters.start.0).div_ceil(parameters.attempt_blocks);
+        BlockNumber(self.boundary(number.max(u64::from(self.running.attempt().0) + 1)))
+    }
+
+    /// Blocks that statements which are on their way are waited for.
+    pub(super) fn patience(&self) -> u64 {
+        (self.parameters.attempt_blocks / 8).max(1)
+    }
+
+    /// Whether what was heard at this height could be answered, by whoever learned it from those who heard it.
+    pub(super) fn is_answerable(&self, heard: Option<BlockNumber>) -> bool {
+        let height = self.height.map_or(0, |height| height.0);
+        height > heard.map_or(0, |heard| heard.0).saturating_add(self.patience())
     }
 
     fn vote_when_due(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
@@ -139,7 +165,7 @@ impl Keygen {
         removed
     }
 
-    fn is_culprit(&self, key: &ValidatorKey) -> bool {
+    pub(super) fn is_culprit(&self, key: &ValidatorKey) -> bool {
         let place = self.index.get(key);
         place.and_then(|place| self.culprits.get(*place)).is_some_and(|culprit| *culprit)
     }
@@ -203,7 +229,8 @@ impl Keygen {
         let known = votes.get(&number).cloned();
         let too_low = votes.len() >= MAX_VOTES_PER_VALIDATOR
             && votes.first_key_value().is_some_and(|(lowest, _)| number < *lowest);
-        if known.as_ref().is_some_and(|vote| vote.digest == digest) || too_low {
+        let repeats = |vote: &Vote| vote.digest == digest || vote.other.is_some();
+        if known.as_ref().is_some_and(repeats) || too_low {
             return;
         }
         if !verified(statement) {
@@ -213,9 +240,20 @@ impl Keygen {
         if let Some(vote) = known {
             let slot = statement.statement.body.slot().unwrap_or_default();
             let evidence = vec![vote.statement, statement.clone()];
-            return self.fault(statement.signer, FaultKind::Equivocation { slot }, evidence, out);
+            self.fault(statement.signer, FaultKind::Equivocation { slot }, evidence, out);
+            if let Some(vote) = self.votes.get_mut(voter).and_then(|votes| votes.get_mut(&number)) {
+                vote.other = Some(statement.clone());
+            }
+            let voted = self.votes.iter().filter_map(|votes| votes.get(&number));
+            let voted: BTreeSet<_> = voted.map(|vote| vote.removed.clone()).collect();
+            let begun = voted.into_iter().find(|removed| self.has_quorum(number, removed));
+            if let Some(removed) = begun {
+                self.begin(number, removed, out);
+            }
+            return;
         }
-        let vote = Vote { statement: statement.clone(), digest, removed: removed.to_vec() };
+        let vote =
+            Vote { statement: statement.clone(), digest, removed: removed.to_vec(), other: None };
         if let Some(votes) = self.votes.get_mut(voter) {
             votes.insert(number, vote);
             while votes.len() > MAX_VOTES_PER_VALIDATOR {
@@ -223,25 +261,28 @@ impl Keygen {
             }
         }
         self.hear_resignation(statement, number, removed, height);
-        let agreeing: Vec<_> = self
-            .votes
-            .iter()
-            .filter_map(|votes| votes.get(&number))
-            .filter(|vote| vote.removed == removed)
-            .map(|vote| vote.statement.clone())
-            .collect();
-        if agreeing.len() >= usize::from(self.threshold) {
-            return self.begin(number, removed.to_vec(), agreeing, out);
+        if self.has_quorum(number, removed) {
+            return self.begin(number, removed.to_vec(), out);
         }
         // Who has no part in the running attempt has no view of it: it votes as somebody honest does.
         let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
-        if self.running.stage == Stage::LeftOut && self.voted < number && agreeing.len() > dishonest
-        {
+        let agree = self.agreeing(number, removed).count();
+        if self.running.stage == Stage::LeftOut && self.voted < number && agree > dishonest {
             self.voted = number;
             let id = KeygenId { set: self.parameters.set, attempt: number };
             let (removed, height) = (removed.to_vec(), self.height.unwrap_or(height));
             out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
         }
+    }
+
+    /// The votes that count for leaving these out of an attempt.
+    fn agreeing(&self, number: Attempt, removed: &[ValidatorKey]) -> impl Iterator<Item = &Vote> {
+        let votes = self.votes.iter().filter_map(move |votes| votes.get(&number));
+        votes.filter(move |vote| vote.other.is_some() || vote.removed == removed)
+    }
+
+    fn has_quorum(&self, number: Attempt, removed: &[ValidatorKey]) -> bool {
+        self.agreeing(number, removed).count() >= usize::from(self.threshold)
     }
 
     /// A member that votes for the next attempt before the deadline and leaves nobody new out cannot
@@ -262,13 +303,10 @@ impl Keygen {
             && self.height.is_some_and(|own| own < deadline);
     }
 
-    fn begin(
-        &mut self,
-        attempt: Attempt,
-        removed: Vec<ValidatorKey>,
-        quorum: Vec<SignedStatement>,
-        out: &mut Vec<Effect>,
-    ) {
+    fn begin(&mut self, attempt: Attempt, removed: Vec<ValidatorKey>, out: &mut Vec<Effect>) {
+        let quorum = self.agreeing(attempt, &removed);
+        let quorum = quorum.flat_map(|vote| [Some(&vote.statement), vote.other.as_ref()]);
+        let quorum: Vec<_> = quorum.flatten().cloned().collect();
         let quick = removed == self.running.removed && self.height < Some(self.deadline());
         self.quick_restarts = self.quick_restarts.saturating_sub(usize::from(quick));
         for accused in removed.iter().copied() {

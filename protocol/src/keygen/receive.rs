@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serai_messages::{
-    Attempt, Body, STATEMENT_CONTEXT, SignedStatement, UnknownVersion,
+    Attempt, Body, Enclosed, STATEMENT_CONTEXT, SignedStatement, UnknownVersion,
     keygen::{PeerMessage, Round},
     planted::{Bug, is_planted},
     threshold,
@@ -16,7 +16,7 @@ use super::{
 
 /// Statements in statements that are opened: a disclosed disclosure proves a contradiction, deeper
 /// ones prove nothing more.
-const MAX_DEPTH: u8 = 2;
+pub(super) const MAX_DEPTH: u8 = 2;
 
 /// Bytes of one key's part of a message whose size does not grow with the set.
 const MAX_PART_BYTES: usize = 1024;
@@ -29,6 +29,13 @@ const LARGEST_POINT_BYTES: usize = 33;
 
 /// Statements in one [`PeerMessage::Evidence`].
 const MAX_EVIDENCE: usize = 2;
+
+/// Bytes of a statement in a [`PeerMessage::Disclosure`] or [`PeerMessage::Accusation`]; the largest
+/// honest ones are a set's commitments, which are a tenth of it.
+const MAX_ENCLOSED_BYTES: usize = 64 * 1024;
+
+/// Bytes of a statement in a [`PeerMessage::Evidence`]: whatever is accepted can be shown.
+const MAX_EVIDENCE_BYTES: usize = 2 * MAX_ENCLOSED_BYTES;
 
 /// What a validator said of an attempt that has not begun here. One attempt per validator: an honest
 /// one that speaks of a later attempt has left the earlier one.
@@ -57,7 +64,9 @@ fn within_bounds(message: &PeerMessage, n: usize) -> bool {
         PeerMessage::Agreement { digests, .. } => digests.len() <= n,
         PeerMessage::Waiting { from, .. } => from.len() <= n,
         PeerMessage::Share { share, .. } => small(&share.ristretto) && small(&share.external),
-        PeerMessage::Accusation { blame, .. } => blame.as_deref().is_none_or(small),
+        PeerMessage::Accusation { share, blame, .. } => {
+            share.size() <= MAX_ENCLOSED_BYTES && blame.as_deref().is_none_or(small)
+        }
         PeerMessage::ProofPreprocess { key_pair, preprocess, .. } => {
             key_pair.external.len() <= 96
                 && small(&preprocess.ristretto)
@@ -72,10 +81,12 @@ fn within_bounds(message: &PeerMessage, n: usize) -> bool {
         PeerMessage::MusigPreprocess { preprocess, .. } => small(preprocess),
         PeerMessage::MusigShare { digests, share, .. } => digests.len() <= n && small(share),
         PeerMessage::AttemptVote { removed, .. } => removed.len() <= n,
-        PeerMessage::Evidence { statements, .. } => statements.len() <= MAX_EVIDENCE,
-        PeerMessage::Announcement { .. }
-        | PeerMessage::PartySignature { .. }
-        | PeerMessage::Disclosure { .. } => true,
+        PeerMessage::Disclosure { statement, .. } => statement.size() <= MAX_ENCLOSED_BYTES,
+        PeerMessage::Evidence { statements, .. } => {
+            statements.len() <= MAX_EVIDENCE
+                && statements.iter().all(|statement| statement.size() <= MAX_EVIDENCE_BYTES)
+        }
+        PeerMessage::Announcement { .. } | PeerMessage::PartySignature { .. } => true,
     }
 }
 
@@ -112,6 +123,11 @@ impl Keygen {
         if let PeerMessage::AttemptVote { removed, height, .. } = message {
             return self.receive_vote(statement, signer, id.attempt, removed, *height, out);
         }
+        if let PeerMessage::Evidence { statements, .. } = message
+            && id.attempt != self.running.attempt()
+        {
+            self.receive_other_evidence(statements, out);
+        }
         match id.attempt.cmp(&self.running.attempt()) {
             std::cmp::Ordering::Less if !is_planted(Bug::StalePartyAccepted) => {
                 self.help_late(statement, out);
@@ -125,6 +141,28 @@ impl Keygen {
                     self.receive_current(statement, message, position, depth, out);
                 }
             }
+        }
+    }
+
+    /// Takes evidence of an attempt that does not run here: two statements of one slot prove a fault in any.
+    fn receive_other_evidence(&mut self, statements: &[Enclosed], out: &mut Vec<Effect>) {
+        let opened: Vec<_> = statements.iter().filter_map(|it| it.open().ok()).collect();
+        let [first, second] = opened.as_slice() else { return };
+        let (signer, slot) = (first.signer, first.statement.body.slot());
+        let counts = |statement: &SignedStatement| {
+            let Body::Keygen(message) = &statement.statement.body else { return false };
+            message.id().set == self.parameters.set
+                && statement.statement.genesis == self.parameters.genesis
+                && statement.signer == signer
+                && statement.statement.body.slot() == slot
+        };
+        let known = self.is_culprit(&signer) || !self.index.contains_key(&signer);
+        let contradict = opened.iter().all(counts) && first.digest() != second.digest();
+        let Some(slot) = slot.clone().filter(|_| contradict && !known) else { return };
+        if opened.iter().all(verified) {
+            self.fault(signer, FaultKind::Equivocation { slot }, opened, out);
+        } else {
+            self.rejected += 1;
         }
     }
 
@@ -257,7 +295,7 @@ impl Keygen {
             // Who says several things may have said any: nobody's report about it is held against
             // the reporter.
             let about_it = |c: &Conflict| c.about == position && Slot::compared(c.round) == slot;
-            self.running.conflicts.retain(|conflict| !about_it(conflict));
+            self.running.conflicts.retain(|conflict, _| !about_it(conflict));
             let kind = FaultKind::Equivocation { slot: name };
             return self.fault(statement.signer, kind, evidence, out);
         }
@@ -270,7 +308,10 @@ impl Keygen {
         slots.insert(slot, held);
         self.pass_to_waiting(position, slot, &statement, out);
         match slot {
-            Slot::Waiting(awaited) => self.answer_waiting(position, awaited, out),
+            Slot::Waiting(awaited) => {
+                self.running.waiting_heard.insert((position, awaited), self.height);
+                self.answer_waiting(position, awaited, out);
+            }
             Slot::Agreement(Round::Announcement) if self.running.stage == Stage::Party => {
                 self.examine(position, out);
             }

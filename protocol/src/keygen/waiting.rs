@@ -11,6 +11,9 @@ use super::{
     attempt::{Running, Slot},
 };
 
+/// How many members' waits are shown to all: all of a small set, and of a large one what its network carries.
+const MAX_PASSED_ON: usize = 8;
+
 impl Keygen {
     /// Past half of the attempt, says whose statements this member misses, once per stage.
     pub(super) fn say_waiting(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
@@ -39,9 +42,9 @@ impl Keygen {
     fn is_late(&self, height: BlockNumber) -> bool {
         let running = &self.running;
         let began = running.began.unwrap_or(height);
-        let half = began.0.saturating_add(self.deadline().0.saturating_sub(began.0) / 2);
+        let half = began.0.saturating_add(self.first_deadline().0.saturating_sub(began.0) / 2);
         // One who has just come to this stage may find its statements on their way.
-        let patience = (self.parameters.attempt_blocks / 8).max(1);
+        let patience = self.patience();
         let entered = running.since.unwrap_or(began).0;
         height.0 >= half && height.0 >= entered.saturating_add(patience) && !running.failed
     }
@@ -132,21 +135,29 @@ impl Keygen {
     }
 
     /// Shows those who are waited for, as somebody says, that they are, once: who is not told cannot answer,
-    /// and would be blamed for it by whoever was told.
+    /// and would be blamed for it by whoever was told. The first few such waits are shown to all: who was not
+    /// told would blame whoever waits.
     pub(super) fn tell_missed(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
         if !self.is_late(height) {
             return;
         }
-        for (missing, blamed) in self.blamed() {
+        for (missing, blamed) in self.blamed(|_| true) {
             let Some(awaited) = self.hangs_at(missing).filter(|_| missing != blamed) else {
                 continue;
             };
             let held = self.running.held(missing, Slot::Waiting(awaited));
-            let statement = held.map(|held| Enclosed::new(&held.statement));
+            let Some(statement) = held.map(|held| held.statement.clone()) else { continue };
+            let passed_on = &mut self.running.waiting_passed_on;
+            if passed_on.len() < MAX_PASSED_ON || passed_on.contains(&missing) {
+                passed_on.insert(missing);
+                self.disclose(&statement, out);
+                continue;
+            }
             let (id, key) = (self.running.id, self.running.members.get(blamed).copied());
-            if let (Some(statement), Some(key)) = (statement, key)
+            if let Some(key) = key
                 && self.running.missed_told.insert((missing, blamed))
             {
+                let statement = Enclosed::new(&statement);
                 out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));
             }
         }
@@ -155,15 +166,15 @@ impl Keygen {
     /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that
     /// were silent. A member that waits for somebody else's statement, which nobody showed, is not.
     pub(super) fn silent(&self) -> Vec<ValidatorKey> {
-        let blamed = self.blamed();
+        let blamed = self.blamed(|heard| self.is_answerable(heard));
         let is_blamed = |position: &usize| blamed.iter().any(|(_, blamed)| blamed == position);
         let members = self.running.members.iter().enumerate();
         members.filter(|(position, _)| is_blamed(position)).map(|(_, key)| *key).collect()
     }
 
     /// Whose statement this stage needs and has not, each with who is silent: itself, or those that it
-    /// says it waits for.
-    fn blamed(&self) -> Vec<(usize, usize)> {
+    /// says it waits for, where that was heard when it `counts`.
+    fn blamed(&self, counts: impl Fn(Option<BlockNumber>) -> bool) -> Vec<(usize, usize)> {
         let running = &self.running;
         let Some(slot) = running.stage_slot() else { return Vec::new() };
         let mut blamed = Vec::new();
@@ -172,7 +183,11 @@ impl Keygen {
             if running.own == Some(missing) || !running.needs(missing) || said {
                 continue;
             }
-            let wanted = self.hangs_at(missing).and_then(|a| self.wants(missing, a));
+            let heard = |awaited: &Awaited| {
+                running.waiting_heard.get(&(missing, *awaited)).copied().flatten()
+            };
+            let hangs = self.hangs_at(missing).filter(|awaited| counts(heard(awaited)));
+            let wanted = hangs.and_then(|awaited| self.wants(missing, awaited));
             let (slot, from) = wanted.unwrap_or((slot, Vec::new()));
             let unheard: Vec<_> =
                 from.into_iter().filter(|p| running.held(*p, slot).is_none()).collect();

@@ -1,7 +1,7 @@
 //! Members that are silent, to all or to some, and members that come late.
 
-use serai_messages::Participant;
 use serai_messages::keygen::{Awaited, PeerMessage};
+use serai_messages::{Participant, ValidatorKey};
 
 use crate::world::{ATTEMPT_BLOCKS, START, World};
 
@@ -21,6 +21,10 @@ const KINDS: [&str; 9] = [
 
 fn kind_index(message: &PeerMessage) -> Option<usize> {
     KINDS.iter().position(|kind| *kind == message.kind())
+}
+
+fn absent_key() -> ValidatorKey {
+    World::new(4, 0).key(ABSENT)
 }
 
 fn assert_absent_alone_to_blame(world: &World, count: usize) {
@@ -218,6 +222,37 @@ fn set_that_starts_long_after_its_block_removes_nobody() {
     world.switch_on(3);
     world.run(4, |world| world.all_done(0..4));
     assert!(world.published.iter().all(|(removed, _)| removed.is_empty()));
+}
+
+/// One that voted otherwise is told another vote by the liar than the others, whose quorum needs the liar's: it
+/// comes to their attempt all the same.
+#[test]
+fn who_votes_twice_keeps_nobody_from_the_next_attempt() {
+    const APART: usize = 3;
+    for seed in 0..8 {
+        let mut world = World::tampered(4, seed, |from, to, message| {
+            let first = message.id().attempt.0 == 1;
+            match message {
+                PeerMessage::AttemptVote { id, height, .. }
+                    if first && (from == APART || from == ABSENT && to == APART) =>
+                {
+                    let (id, height, removed) = (*id, *height, Vec::new());
+                    Some(PeerMessage::AttemptVote { id, removed, height })
+                }
+                PeerMessage::AttemptVote { id, height, .. } if first && from == ABSENT => {
+                    let (id, height, removed) = (*id, *height, vec![absent_key()]);
+                    Some(PeerMessage::AttemptVote { id, removed, height })
+                }
+                _ if from == ABSENT && kind_index(message).is_none_or(|kind| kind >= 2) => None,
+                _ => Some(message.clone()),
+            }
+        });
+        world.unheard = Some(ABSENT);
+        world.run(60, |world| world.all_done([0, 1, APART]));
+        assert_eq!(world.attempt(APART), 1);
+        assert_absent_alone_to_blame(&world, 4);
+        world.assert_replays();
+    }
 }
 
 /// Of 4, one may be left out: who is silent now goes before who was away for the first attempt.
