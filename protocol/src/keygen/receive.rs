@@ -123,9 +123,7 @@ impl Keygen {
         if let PeerMessage::AttemptVote { removed, height, .. } = message {
             return self.receive_vote(statement, signer, id.attempt, removed, *height, out);
         }
-        if let PeerMessage::Evidence { statements, .. } = message
-            && id.attempt != self.running.attempt()
-        {
+        if let PeerMessage::Evidence { statements, .. } = message {
             self.receive_other_evidence(statements, out);
         }
         match id.attempt.cmp(&self.running.attempt()) {
@@ -152,6 +150,7 @@ impl Keygen {
         let counts = |statement: &SignedStatement| {
             let Body::Keygen(message) = &statement.statement.body else { return false };
             message.id().set == self.parameters.set
+                && message.id().attempt != self.running.attempt()
                 && statement.statement.genesis == self.parameters.genesis
                 && statement.signer == signer
                 && statement.statement.body.slot() == slot

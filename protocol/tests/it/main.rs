@@ -7,6 +7,7 @@ mod bounds;
 mod honest;
 mod processor;
 mod restart;
+mod schemes;
 mod signing;
 mod tampering;
 mod world;
