@@ -8,8 +8,8 @@ use serai_messages::keygen::{KeyKind, PeerMessage as Keygen, PerKey};
 use serai_messages::observation::SeraiBlock;
 use serai_messages::signing::{PeerMessage as Signing, SigningId};
 use serai_messages::{
-    BlockHash, Body, Enclosed, Participant, STATEMENT_CONTEXT, SignatureBytes, SignedStatement,
-    ValidatorKey, decode, encode,
+    BlockHash, Body, Enclosed, Participant, ProcessorKey, STATEMENT_CONTEXT, SignatureBytes,
+    SignedStatement, ValidatorKey, decode, encode,
 };
 use serai_protocol::party;
 use serai_sr25519::Signer;
@@ -34,6 +34,8 @@ pub struct Adversary {
     pub victims: BTreeSet<usize>,
     /// What was made of each of its statements.
     made: BTreeMap<[u8; 32], Option<Vec<Vec<u8>>>>,
+    /// Processors' keys that others announced.
+    processors: Vec<ProcessorKey>,
     /// Shares of key generation that others sent it.
     shares: Vec<SignedStatement>,
     /// Preprocesses that others gave it, by thing.
@@ -67,6 +69,7 @@ impl Adversary {
             silent_from,
             victims,
             made: BTreeMap::new(),
+            processors: Vec::new(),
             shares: Vec::new(),
             preprocesses: BTreeMap::new(),
             signed: Vec::new(),
@@ -88,6 +91,9 @@ impl Adversary {
     pub fn hears(&mut self, body: &[u8]) {
         let Ok(statement) = decode::<SignedStatement>(body) else { return };
         match &statement.statement.body {
+            Body::Keygen(Keygen::Announcement { processor, .. }) => {
+                self.processors.push(*processor);
+            }
             Body::Keygen(Keygen::Share { .. }) => self.shares.push(statement),
             Body::Signing(Signing::Preprocess { id, .. }) => {
                 let enclosed = Enclosed::new(&statement);
@@ -234,7 +240,13 @@ impl Adversary {
 
     fn change_keygen(&mut self, message: &mut Keygen) -> bool {
         match message {
-            Keygen::Announcement { processor, .. } => self.spoil(&mut processor.0),
+            Keygen::Announcement { processor, .. } => match self.draw.one_of(&self.processors) {
+                Some(of_another) => {
+                    *processor = *of_another;
+                    true
+                }
+                None => self.spoil(&mut processor.0),
+            },
             Keygen::PartySignature { digest, signature, .. } => {
                 if self.draw.chance(500) {
                     self.spoil(digest)

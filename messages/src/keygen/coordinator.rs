@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{KeyKind, KeygenId, PerKey, SignedParty, digest};
-use crate::{Coin, KeyPair, Participant, SignedStatement, ValidatorSet};
+use crate::{Coin, KeyPair, Participant, SignedStatement, ValidatorKey, ValidatorSet};
 
 /// From a coordinator to its processor.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -12,6 +12,8 @@ pub enum CoordinatorMessage {
     Start {
         /// The party with all members' signatures, which the processor checks.
         party: SignedParty,
+        /// Whose processor it is: another member may have announced its key as well.
+        own: ValidatorKey,
     },
     /// All members' commitments, one signed [`PeerMessage::Commitments`](super::PeerMessage::Commitments) each, own included, in the
     /// members' order.
@@ -79,7 +81,7 @@ impl CoordinatorMessage {
     /// Set that this belongs to.
     pub fn set(&self) -> ValidatorSet {
         match self {
-            CoordinatorMessage::Start { party } => party.party.id.set,
+            CoordinatorMessage::Start { party, .. } => party.party.id.set,
             CoordinatorMessage::Commitments { id, .. }
             | CoordinatorMessage::Shares { id, .. }
             | CoordinatorMessage::Judge { id, .. }
@@ -98,7 +100,7 @@ impl CoordinatorMessage {
     /// Intent id of sending this: the same whenever it is sent again.
     pub fn intent(&self) -> String {
         match self {
-            CoordinatorMessage::Start { party } => format!("{}/start", party.party.id),
+            CoordinatorMessage::Start { party, .. } => format!("{}/start", party.party.id),
             CoordinatorMessage::Commitments { id, .. } => format!("{id}/commitments"),
             CoordinatorMessage::Shares { id, .. } => format!("{id}/shares"),
             CoordinatorMessage::Judge { id, accuser, share, key, .. } => {

@@ -127,7 +127,7 @@ fn coordinator_messages() -> Vec<CoordinatorMessage> {
     let id = id();
     let statements = vec![signed(peer_messages().remove(2))];
     vec![
-        CoordinatorMessage::Start { party: party() },
+        CoordinatorMessage::Start { party: party(), own: ValidatorKey([0x55; 32]) },
         CoordinatorMessage::Commitments { id, statements: statements.clone() },
         CoordinatorMessage::Shares { id, statements: statements.clone() },
         CoordinatorMessage::Judge {

@@ -141,7 +141,9 @@ impl Keygen {
         message: &CoordinatorMessage,
     ) -> Result<Outcome, Error> {
         let result = match message {
-            CoordinatorMessage::Start { party } => self.start(transaction, message, party),
+            CoordinatorMessage::Start { party, own } => {
+                self.start(transaction, message, (party, own))
+            }
             CoordinatorMessage::Commitments { id, statements } => {
                 self.commitments(transaction, message, *id, statements)
             }
@@ -208,7 +210,12 @@ impl Keygen {
         let attempt = tables::attempt(transaction, id)?
             .ok_or_else(|| Stop::Ignored(format!("{id} was not begun here, or is over")))?;
         let party = attempt.party.party;
-        let own = own_participant(&party, &self.own)?;
+        let own = match tables::step(transaction, id, "start")?.map(|step| step.input) {
+            Some(CoordinatorMessage::Start { own, .. }) => {
+                own_participant(&party, &own, &self.own)?
+            }
+            _ => return Err(Stop::Ignored(format!("{id} was not begun here"))),
+        };
         let seed = self.cipher.open_seed(&seed_label(id), &attempt.seed)?;
         Ok(Frame { party, own, seed: Seed::from_bytes(seed) })
     }
@@ -245,7 +252,7 @@ impl Keygen {
 /// The attempt that a refusal is about; none of a message that answers none.
 fn id_of(message: &CoordinatorMessage) -> Option<KeygenId> {
     match message {
-        CoordinatorMessage::Start { party } => Some(party.party.id),
+        CoordinatorMessage::Start { party, .. } => Some(party.party.id),
         CoordinatorMessage::Commitments { id, .. }
         | CoordinatorMessage::Shares { id, .. }
         | CoordinatorMessage::Judge { id, .. }

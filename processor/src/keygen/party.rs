@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serai_messages::keygen::{Party, SignedParty};
+use serai_messages::keygen::{Member, Party, SignedParty};
 use serai_messages::{Coin, MAX_VALIDATORS, Participant, ProcessorKey, ValidatorKey, threshold};
 
 /// Why a party is refused. Sentences for the operator.
@@ -47,16 +47,16 @@ pub enum InvalidParty {
     /// A validator is there twice.
     #[error("validator {0} is in the party twice")]
     Duplicate(ValidatorKey),
-    /// No member has this processor's key.
-    #[error("no member has this processor's key {0}; its coordinator announces another one")]
-    NotMember(ProcessorKey),
-    /// Two members say that this processor is theirs.
-    #[error("validators {first} and {second} both claim this processor's key; one of them lies")]
-    Claimed {
-        /// The first.
-        first: ValidatorKey,
-        /// The second.
-        second: ValidatorKey,
+    /// The own validator is no member, or has announced another processor's key.
+    #[error(
+        "validator {validator} is no member with this processor's key {processor}; its coordinator \
+         announces another one"
+    )]
+    NotMember {
+        /// The own validator.
+        validator: ValidatorKey,
+        /// This processor.
+        processor: ProcessorKey,
     },
     /// Not one signature per member.
     #[error("the party has {found} signatures for {members} members")]
@@ -72,14 +72,16 @@ pub enum InvalidParty {
 }
 
 /// Checks everything about a signed party that can be checked without the chain, and returns this
-/// processor's index in it.
+/// processor's index in it. Other members may claim the key of this `processor` of `validator`: nobody can tell
+/// who is right, and nothing hangs on it.
 ///
 /// # Errors
 /// [`InvalidParty`], the first rule that is broken.
 pub fn check_party(
     signed: &SignedParty,
     coin: Coin,
-    own: &ProcessorKey,
+    validator: &ValidatorKey,
+    processor: &ProcessorKey,
 ) -> Result<Participant, InvalidParty> {
     let party = &signed.party;
     if party.id.set.coin != coin {
@@ -87,13 +89,13 @@ pub fn check_party(
     }
     check_size(party)?;
     let mut seen = BTreeSet::new();
-    let validators = party.members.iter().map(|member| &member.validator).chain(&party.removed);
-    for validator in validators {
-        if !seen.insert(validator) {
-            return Err(InvalidParty::Duplicate(*validator));
+    let all = party.members.iter().map(|member| &member.validator).chain(&party.removed);
+    for one in all {
+        if !seen.insert(one) {
+            return Err(InvalidParty::Duplicate(*one));
         }
     }
-    let participant = own_participant(party, own)?;
+    let participant = own_participant(party, validator, processor)?;
     if signed.signatures.len() != party.members.len() {
         return Err(InvalidParty::SignatureCount {
             members: party.members.len(),
@@ -130,12 +132,11 @@ fn check_size(party: &Party) -> Result<(), InvalidParty> {
 /// The member whose processor this is.
 pub(super) fn own_participant(
     party: &Party,
-    own: &ProcessorKey,
+    validator: &ValidatorKey,
+    processor: &ProcessorKey,
 ) -> Result<Participant, InvalidParty> {
-    let mut claims = party.members.iter().filter(|member| member.processor == *own);
-    let first = claims.next().ok_or(InvalidParty::NotMember(*own))?;
-    if let Some(second) = claims.next() {
-        return Err(InvalidParty::Claimed { first: first.validator, second: second.validator });
-    }
-    party.participant(&first.validator).ok_or(InvalidParty::NotMember(*own))
+    let announced = |member: &&Member| member.validator == *validator;
+    let own = party.members.iter().find(announced).filter(|own| own.processor == *processor);
+    own.and_then(|own| party.participant(&own.validator))
+        .ok_or(InvalidParty::NotMember { validator: *validator, processor: *processor })
 }

@@ -8,7 +8,7 @@ use serai_messages::keygen::{
     CoordinatorMessage, KeyKind, KeygenId, Party, PeerMessage, PerKey, ProcessorMessage,
     SignedParty,
 };
-use serai_messages::{KeyPair, Participant, SignedStatement};
+use serai_messages::{KeyPair, Participant, SignedStatement, ValidatorKey};
 use zeroize::Zeroizing;
 
 use super::both::Both;
@@ -28,10 +28,10 @@ impl Keygen {
         &mut self,
         transaction: &Transaction<'_>,
         message: &CoordinatorMessage,
-        signed: &SignedParty,
+        (signed, validator): (&SignedParty, &ValidatorKey),
     ) -> Result<Vec<ProcessorMessage>, Stop> {
         let (party, id) = (&signed.party, signed.party.id);
-        let own = check_party(signed, self.coin, &self.own)?;
+        let own = check_party(signed, self.coin, validator, &self.own)?;
         if keystore::confirmed(transaction, id.set)?.is_some() {
             return Err(Stop::Refused(format!("the keys of {} are made and in use", id.set)));
         }

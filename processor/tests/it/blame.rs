@@ -144,7 +144,7 @@ fn wrong_share(coin: Coin, key: KeyKind) -> WrongShare {
     let mut other = Members::new(coin, 4);
     other.all[3].secret = members.all[3].secret.clone();
     other.all[3].restart();
-    let start = members.start_message();
+    let start = members.start_message(3);
     let ProcessorMessage::Commitments { commitments: second, .. } = other.all[3].answer(&start)
     else {
         panic!("no commitments")

@@ -47,7 +47,7 @@ fn the_confirmed_attempt_stays_alone() {
     }
 
     members.again(3);
-    let start = members.start_message();
+    let start = members.start_message(0);
     let reason = members.all[0].refusal(&start);
     assert!(reason.contains("made and in use"), "{reason}");
 }

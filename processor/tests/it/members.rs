@@ -254,16 +254,20 @@ impl Members {
         (0..self.all.len()).map(|at| (at, Participant(at as u16 + 1)))
     }
 
-    pub fn start_message(&self) -> CoordinatorMessage {
-        CoordinatorMessage::Start { party: self.signed.clone() }
+    /// To the processor of the member at this place.
+    pub fn start_message(&self, at: usize) -> CoordinatorMessage {
+        let own = ValidatorKey(self.all[at].signer.public());
+        CoordinatorMessage::Start { party: self.signed.clone(), own }
     }
 
     /// Starts all; the signed commitments.
     pub fn start(&mut self) -> Vec<SignedStatement> {
-        let (id, start) = (self.id, self.start_message());
+        let id = self.id;
+        let starts: Vec<_> = (0..self.all.len()).map(|at| self.start_message(at)).collect();
         self.all
             .iter_mut()
-            .map(|member| match member.answer(&start) {
+            .zip(starts)
+            .map(|(member, start)| match member.answer(&start) {
                 ProcessorMessage::Commitments { commitments, .. } => {
                     sign(&member.signer, PeerMessage::Commitments { id, commitments })
                 }

@@ -8,7 +8,7 @@ use crate::members::{Members, party, sign_party, signer};
 fn reason(change: impl FnOnce(&mut SignedParty), expected: &str) {
     let mut members = Members::new(Coin::Btc, 4);
     change(&mut members.signed);
-    let start = members.start_message();
+    let start = members.start_message(0);
     let reason = members.all[0].refusal(&start);
     assert!(reason.contains(expected), "{reason}");
     assert!(members.all[0].vaults().is_empty());
@@ -54,15 +54,29 @@ fn a_validator_is_there_twice() {
     // Of five, so that one may be left out.
     let mut members = Members::new(Coin::Btc, 4);
     members.signed = party(&members.all, members.id, vec![ValidatorKey(signer(4).public())]);
-    let start = members.start_message();
+    let start = members.start_message(0);
     assert!(members.all[0].refusal(&start).contains("twice"));
 }
 
 #[test]
-fn the_own_processor_is_not_in_it_or_is_claimed_by_another() {
+fn the_own_processor_is_not_in_it() {
     let other = serai_messages::ProcessorKey([1; 32]);
-    reason(signed(move |party| party.members[0].processor = other), "no member has");
-    reason(signed(|party| party.members[1].processor = party.members[0].processor), "both claim");
+    reason(signed(move |party| party.members[0].processor = other), "is no member with");
+    reason(signed(|party| party.members[0].validator = ValidatorKey([8; 32])), "is no member with");
+}
+
+/// Whoever announces the key of somebody else's processor hinders nobody.
+#[test]
+fn another_member_claims_the_own_processor() {
+    for claims in [0, 3] {
+        let mut members = Members::new(Coin::Btc, 4);
+        let own = members.all.len() - 1 - claims;
+        signed(|party| party.members[claims].processor = party.members[own].processor)(
+            &mut members.signed,
+        );
+        let start = members.start_message(own);
+        assert!(matches!(members.all[own].answer(&start), ProcessorMessage::Commitments { .. }));
+    }
 }
 
 #[test]
@@ -74,7 +88,8 @@ fn it_is_of_another_chain_than_before() {
     other.id.attempt = Attempt(2);
     let signers = [signer(1), signer(2)];
     let party = sign_party(other, &[&signers[0], &signers[1]]);
-    let reason = members.all[0].refusal(&CoordinatorMessage::Start { party });
+    let reason = members.all[0]
+        .refusal(&CoordinatorMessage::Start { party, own: ValidatorKey(signers[0].public()) });
     assert!(reason.contains("genesis"), "{reason}");
 }
 
@@ -86,7 +101,8 @@ fn a_second_party_for_the_attempt_is_refused() {
     other.members.swap(2, 3);
     let signers = [signer(1), signer(2), signer(4), signer(3)];
     let party = sign_party(other, &signers.iter().collect::<Vec<_>>());
-    let reason = members.all[0].refusal(&CoordinatorMessage::Start { party });
+    let reason = members.all[0]
+        .refusal(&CoordinatorMessage::Start { party, own: ValidatorKey(signers[0].public()) });
     assert!(reason.contains("that answer stands"), "{reason}");
 }
 
@@ -97,6 +113,6 @@ fn removed_members_leave_the_threshold_as_it_is() {
     members.signed = party(&members.all, members.id, vec![ValidatorKey(signer(5).public())]);
     assert_eq!(members.party().threshold, 4);
     members.run();
-    let start = members.start_message();
+    let start = members.start_message(0);
     assert!(matches!(members.all[0].answer(&start), ProcessorMessage::Commitments { .. }));
 }

@@ -236,22 +236,23 @@ fn party(coordinators: &[Coordinator]) -> Party {
     }
 }
 
-fn start_message(party: &Party) -> CoordinatorMessage {
+fn start_message(party: &Party, number: u8) -> CoordinatorMessage {
     let signers: Vec<_> = (1..=party.members.len() as u8).map(signer).collect();
     CoordinatorMessage::Start {
         party: sign_party(party.clone(), &signers.iter().collect::<Vec<_>>()),
+        own: ValidatorKey(signer(number).public()),
     }
 }
 
 /// Sends all the same and signs what each answers.
 async fn round(
     coordinators: &mut [Coordinator],
-    message: &CoordinatorMessage,
+    message: impl Fn(u8) -> CoordinatorMessage,
     mut say: impl FnMut(ProcessorMessage) -> PeerMessage,
 ) -> Vec<SignedStatement> {
     let mut statements = Vec::new();
     for coordinator in coordinators {
-        let answer = coordinator.answer(message).await;
+        let answer = coordinator.answer(&message(coordinator.number)).await;
         statements.push(sign(&signer(coordinator.number), say(answer)));
     }
     statements
@@ -271,12 +272,16 @@ async fn four_programs_make_a_vault() {
     }
     let (party, id) = (party(&coordinators), id());
 
-    let commitments = round(&mut coordinators, &start_message(&party), |answer| match answer {
-        ProcessorMessage::Commitments { commitments, .. } => {
-            PeerMessage::Commitments { id, commitments }
-        }
-        other => panic!("{other:?}"),
-    })
+    let commitments = round(
+        &mut coordinators,
+        |number| start_message(&party, number),
+        |answer| match answer {
+            ProcessorMessage::Commitments { commitments, .. } => {
+                PeerMessage::Commitments { id, commitments }
+            }
+            other => panic!("{other:?}"),
+        },
+    )
     .await;
 
     // One of them starts again between two steps, on the same folder.
@@ -316,12 +321,16 @@ async fn four_programs_make_a_vault() {
     }
     let digests: Vec<_> = preprocesses.iter().map(SignedStatement::digest).collect();
     let message = CoordinatorMessage::ProofPreprocesses { id, statements: preprocesses };
-    let proof_shares = round(&mut coordinators, &message, |answer| match answer {
-        ProcessorMessage::ProofShare { share, .. } => {
-            PeerMessage::ProofShare { id, digests: digests.clone(), share }
-        }
-        other => panic!("{other:?}"),
-    })
+    let proof_shares = round(
+        &mut coordinators,
+        |_| message.clone(),
+        |answer| match answer {
+            ProcessorMessage::ProofShare { share, .. } => {
+                PeerMessage::ProofShare { id, digests: digests.clone(), share }
+            }
+            other => panic!("{other:?}"),
+        },
+    )
     .await;
     let message = CoordinatorMessage::ProofShares { id, statements: proof_shares };
     for coordinator in &mut coordinators {
@@ -373,7 +382,7 @@ async fn what_cannot_be_handled_is_a_dead_letter_and_blocks_nothing() {
     let _program = Program::start(command(&place.data, &place.bus));
     assert_eq!(coordinator.receive().await, None);
     let party = party(std::slice::from_ref(&coordinator));
-    let start = start_message(&party);
+    let start = start_message(&party, 1);
 
     let clear = coordinator.record("clear", "keygen.start", encode(&start));
     coordinator.append(clear).await;
@@ -449,7 +458,7 @@ async fn a_newer_instance_stops_the_older_one() {
     let mut older = Program::start(command(&place.data, &place.bus));
     assert_eq!(coordinator.receive().await, None);
     let party_of_older = party(std::slice::from_ref(&coordinator));
-    coordinator.answer(&start_message(&party_of_older)).await;
+    coordinator.answer(&start_message(&party_of_older, 1)).await;
 
     let data = place.data.with_file_name("other");
     let _newer = Program::start(command(&data, &place.bus));
@@ -461,7 +470,7 @@ async fn a_newer_instance_stops_the_older_one() {
     // What the newer one answers first is what it is asked first.
     let mut party = party(std::slice::from_ref(&coordinator));
     party.id.attempt = Attempt(2);
-    match coordinator.answer(&start_message(&party)).await {
+    match coordinator.answer(&start_message(&party, 1)).await {
         ProcessorMessage::Commitments { id, .. } => assert_eq!(id.attempt, Attempt(2)),
         other => panic!("{other:?}"),
     }

@@ -30,7 +30,7 @@ fn key_generation_goes_on_after_a_restart_at_each_step() {
 fn what_is_asked_again_is_answered_with_the_same_bytes() {
     let mut members = Members::new(Coin::Btc, 4);
     let commitments = members.start();
-    let start = members.start_message();
+    let start = members.start_message(0);
     let shares = members.share(&commitments);
     let message = members.commitments_message(&commitments);
     let member = &mut members.all[0];

@@ -177,7 +177,8 @@ impl Keygen {
     }
 
     /// Where the own vote did not lead to an attempt because the votes differed: what most others
-    /// voted for, provided that one honest validator did.
+    /// voted for, provided that one honest validator did. Who can go on does not vote itself out; who cannot
+    /// does, as the others may not come together without it.
     fn adopted(&self) -> Option<Vec<ValidatorKey>> {
         if self.voted <= self.running.attempt() {
             return None;
@@ -191,7 +192,7 @@ impl Keygen {
         }
         let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
         let acceptable = |removed: &Vec<ValidatorKey>| {
-            !removed.contains(&self.parameters.own)
+            (self.running.resigned || !removed.contains(&self.parameters.own))
                 && self
                     .running
                     .removed

@@ -63,7 +63,8 @@ impl Keygen {
                     }
                 });
                 let party = SignedParty { party, signatures: signatures.collect() };
-                Effect::ToProcessor(CoordinatorMessage::Start { party })
+                let own = self.parameters.own;
+                Effect::ToProcessor(CoordinatorMessage::Start { party, own })
             }
             Stage::Agreement => Effect::Say(self.agreement(Round::Commitments)),
             Stage::Shares => Effect::ToProcessor(CoordinatorMessage::Commitments {

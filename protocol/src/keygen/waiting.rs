@@ -117,9 +117,9 @@ impl Keygen {
         self.waitings(waiter).next()
     }
 
-    /// Where a member that lacks at this stage says that it hangs: before it. Who has come to this stage or
-    /// a later one, as it says, could have given what is missed, and what it waits for then others may owe it
-    /// for its own silence.
+    /// Where a member that is missed here says that it hangs, before this stage. What all need of each other was
+    /// all here then; a share that is kept from it alone may not be. Who says that it has come further could have
+    /// given what is missed, and others may wait for it themselves.
     fn hangs_at(&self, missing: usize) -> Option<Awaited> {
         let here = self.running.stage.awaited()?;
         self.waitings(missing).find(|awaited| *awaited < here)
@@ -188,9 +188,12 @@ impl Keygen {
             };
             let hangs = self.hangs_at(missing).filter(|awaited| counts(heard(awaited)));
             let wanted = hangs.and_then(|awaited| self.wants(missing, awaited));
-            let (slot, from) = wanted.unwrap_or((slot, Vec::new()));
-            let unheard: Vec<_> =
-                from.into_iter().filter(|p| running.held(*p, slot).is_none()).collect();
+            let unheard: Vec<_> = wanted
+                .into_iter()
+                .flat_map(|(slot, from)| from.into_iter().map(move |position| (position, slot)))
+                .filter(|(position, slot)| running.held(*position, *slot).is_none())
+                .map(|(position, _)| position)
+                .collect();
             let silent = if unheard.is_empty() { vec![missing] } else { unheard };
             let others = silent.into_iter().filter(|position| running.own != Some(*position));
             blamed.extend(others.map(|position| (missing, position)));

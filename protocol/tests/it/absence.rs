@@ -147,7 +147,8 @@ fn who_waits_for_the_one_that_waits_for_it_is_missed() {
                 let (id, awaited) = (message.id(), Awaited::ProofPreprocess);
                 return Some(PeerMessage::Waiting { id, awaited, from });
             }
-            let kept = message.kind() == "share" && to == VICTIM || message.kind() == "disclosure";
+            let kept = message.kind() == "share" && to == VICTIM
+                || ["disclosure", "waiting"].contains(&message.kind());
             (!kept && kind_index(message) < Some(5)).then(|| message.clone())
         });
         world.unheard = Some(ABSENT);

@@ -57,7 +57,10 @@ impl Processor {
         input: CoordinatorMessage,
     ) -> Vec<ProcessorMessage> {
         match input {
-            CoordinatorMessage::Start { party } => self.start(validator, party.party),
+            CoordinatorMessage::Start { party, own } => {
+                assert_eq!(own, validator);
+                self.start(validator, party.party)
+            }
             CoordinatorMessage::Commitments { id, statements } => self.shares(id, &statements),
             CoordinatorMessage::Shares { id, statements } => self.key_pair(id, &statements),
             CoordinatorMessage::Judge { id, accuser, share, key, .. } => {

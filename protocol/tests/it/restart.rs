@@ -1,5 +1,7 @@
 //! Programs that end in the middle and begin again.
 
+use serai_messages::keygen::PeerMessage;
+
 use crate::world::World;
 
 /// Runs until some validator is in `stage`, and gives its index.
@@ -33,6 +35,37 @@ fn restart_before_the_musig_share_costs_one_attempt_and_nobody() {
             }
             world.assert_replays();
         }
+    }
+}
+
+/// Its vote to try again does not arrive, and one of the others votes for nothing: it does not insist on a
+/// part in the next attempt.
+#[test]
+fn restart_before_the_musig_share_does_not_end_the_set() {
+    const RESTARTED: usize = 0;
+    const LIAR: usize = 2;
+    for seed in 0..3 {
+        let mut world = World::tampered(4, seed, |from, to, message| {
+            let PeerMessage::AttemptVote { id, height, .. } = message else {
+                return Some(message.clone());
+            };
+            if from == LIAR {
+                // What it voted for, it says to itself alone.
+                let (id, height, removed) = (*id, *height, Vec::new());
+                let own = PeerMessage::AttemptVote { id, removed, height };
+                return (to == LIAR).then_some(own);
+            }
+            let lost = from == RESTARTED && id.attempt.0 == 1;
+            (!lost).then(|| message.clone())
+        });
+        while !world.has_musig(RESTARTED) {
+            assert!(world.step());
+        }
+        world.restart(RESTARTED);
+        world.run(120, |world| world.all_done([1, 3]));
+        let restarted = world.key(RESTARTED);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [restarted]));
+        world.assert_replays();
     }
 }
 

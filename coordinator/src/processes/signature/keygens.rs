@@ -341,7 +341,7 @@ fn within(quota: &mut Quota, input: &Input) -> bool {
 }
 
 fn note_party(party: &mut Option<Party>, effect: &Effect) {
-    if let Effect::ToProcessor(CoordinatorMessage::Start { party: started }) = effect {
+    if let Effect::ToProcessor(CoordinatorMessage::Start { party: started, .. }) = effect {
         *party = Some(started.party.clone());
     }
 }
