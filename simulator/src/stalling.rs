@@ -1,5 +1,5 @@
 //! Members that hold a key generation up: from some stage of an attempt on they say nothing but whom they
-//! wait for, and nothing of that is so.
+//! wait for, whether they do or not; and before it one other may get no share of theirs.
 
 use std::collections::BTreeMap;
 

@@ -142,7 +142,7 @@ impl Keygen {
     ) -> Result<Outcome, Error> {
         let result = match message {
             CoordinatorMessage::Start { party, own } => {
-                self.start(transaction, message, (party, own))
+                self.start(transaction, message, party, own)
             }
             CoordinatorMessage::Commitments { id, statements } => {
                 self.commitments(transaction, message, *id, statements)

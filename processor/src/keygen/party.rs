@@ -72,7 +72,7 @@ pub enum InvalidParty {
 }
 
 /// Checks everything about a signed party that can be checked without the chain, and returns this
-/// processor's index in it. Other members may claim the key of this `processor` of `validator`: nobody can tell
+/// processor's index in it. Other members than its `validator` may have announced its key: nobody can tell
 /// who is right, and nothing hangs on it.
 ///
 /// # Errors

@@ -28,7 +28,8 @@ impl Keygen {
         &mut self,
         transaction: &Transaction<'_>,
         message: &CoordinatorMessage,
-        (signed, validator): (&SignedParty, &ValidatorKey),
+        signed: &SignedParty,
+        validator: &ValidatorKey,
     ) -> Result<Vec<ProcessorMessage>, Stop> {
         let (party, id) = (&signed.party, signed.party.id);
         let own = check_party(signed, self.coin, validator, &self.own)?;

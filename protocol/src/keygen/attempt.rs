@@ -194,7 +194,7 @@ pub(super) struct Running {
     /// Positions of who waits, as all were told.
     pub(super) waiting_passed_on: BTreeSet<usize>,
     /// Positions of who waits and of who was told so.
-    pub(super) missed_told: BTreeSet<(usize, usize)>,
+    pub(super) missed_told: BTreeSet<(usize, Awaited, usize)>,
     /// Open ones, with the height at which each was seen first.
     pub(super) conflicts: BTreeMap<Conflict, Option<BlockNumber>>,
     /// Slots in which a member is proven to have said two different things.
@@ -206,6 +206,8 @@ pub(super) struct Running {
     pub(super) failed: bool,
     /// This or another member cannot go on, and is not at fault.
     pub(super) resigned: bool,
+    /// This member cannot go on.
+    pub(super) unable: bool,
     /// Why the own processor will not take part.
     pub(super) refused: Option<String>,
     /// Validators that were shown the votes for this attempt.
@@ -257,6 +259,7 @@ impl Running {
             accusations: BTreeMap::new(),
             failed: false,
             resigned: false,
+            unable: false,
             refused: None,
             helped: BTreeSet::new(),
         }

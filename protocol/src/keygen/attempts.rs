@@ -1,7 +1,7 @@
 //! Attempts: when one is given up, who is left out of the next, and whose votes begin it.
 //!
 //! The finalized chain's height is the clock. Attempt `m` ends at `start + (m + 1) *
-//! attempt_blocks`; a validator that comes late gives the running attempt at least half a length, and
+//! attempt_blocks`, or at a later such height if its last stage came late; a validator that comes late gives the running attempt at least half a length, and
 //! then votes at the next such height, for the attempt that begins there. Where a fault is proven, or
 //! a member says that it cannot go on, the votes for the next number are due at the next block.
 
@@ -26,9 +26,9 @@ pub(super) struct Vote {
     statement: SignedStatement,
     digest: [u8; 32],
     removed: Vec<ValidatorKey>,
-    /// Another one for the same number. Such a voter counts for whatever others vote for: of two quorums
-    /// of a number both have an honest voter in common, who votes once; and whoever was told the other vote
-    /// must come to the same attempt.
+    /// Another one for the same number. Such a voter counts for whatever others vote for, so that whoever was
+    /// told the other vote comes to the same attempt. Two quorums of one number share an honest voter, who
+    /// votes once: only one can come about.
     other: Option<SignedStatement>,
 }
 
@@ -53,14 +53,18 @@ impl Keygen {
         parameters.start.0.saturating_add(number.saturating_mul(parameters.attempt_blocks))
     }
 
-    /// Height at which the running attempt is given up. Whoever delays a stage until just before must not
-    /// keep the others from saying whom they miss at the next one, and from being answered.
+    /// Height at which the running attempt is given up. Whoever delays what it says until just before must not
+    /// keep the others from saying whom they miss at the next stage, or from showing what they reported.
     pub(super) fn deadline(&self) -> BlockNumber {
         let length = self.parameters.attempt_blocks;
         let since = self.running.since.unwrap_or(self.parameters.start).0;
         let earliest = match self.running.stage {
             Stage::Confirming => since.saturating_add(length.saturating_mul(CONFIRMATION_LENGTHS)),
-            _ => since.saturating_add(2 * self.patience() + 3),
+            _ => {
+                let conflicts = self.running.conflicts.values().flatten();
+                let news = conflicts.map(|height| height.0).fold(since, u64::max);
+                news.saturating_add(2 * self.patience() + 3)
+            }
         };
         self.first_deadline().max(self.boundary_from(earliest))
     }
@@ -184,7 +188,9 @@ impl Keygen {
             return None;
         }
         let mut tally: Vec<(usize, &Vec<ValidatorKey>)> = Vec::new();
-        for vote in self.votes.iter().filter_map(|votes| votes.get(&self.voted)) {
+        let votes = self.votes.iter().filter_map(|votes| votes.get(&self.voted));
+        // Which of its votes one that voted twice told whom first differs.
+        for vote in votes.filter(|vote| vote.other.is_none()) {
             match tally.iter_mut().find(|(_, removed)| **removed == vote.removed) {
                 Some((count, _)) => *count += 1,
                 None => tally.push((1, &vote.removed)),
@@ -192,7 +198,7 @@ impl Keygen {
         }
         let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
         let acceptable = |removed: &Vec<ValidatorKey>| {
-            (self.running.resigned || !removed.contains(&self.parameters.own))
+            (self.running.unable || !removed.contains(&self.parameters.own))
                 && self
                     .running
                     .removed
@@ -238,7 +244,7 @@ impl Keygen {
             self.rejected += 1;
             return;
         }
-        if let Some(vote) = known {
+        let candidates = if let Some(vote) = known {
             let slot = statement.statement.body.slot().unwrap_or_default();
             let evidence = vec![vote.statement, statement.clone()];
             self.fault(statement.signer, FaultKind::Equivocation { slot }, evidence, out);
@@ -246,32 +252,42 @@ impl Keygen {
                 vote.other = Some(statement.clone());
             }
             let voted = self.votes.iter().filter_map(|votes| votes.get(&number));
-            let voted: BTreeSet<_> = voted.map(|vote| vote.removed.clone()).collect();
-            let begun = voted.into_iter().find(|removed| self.has_quorum(number, removed));
-            if let Some(removed) = begun {
-                self.begin(number, removed, out);
+            voted.map(|vote| vote.removed.clone()).collect()
+        } else {
+            let (statement, removed) = (statement.clone(), removed.to_vec());
+            let vote = Vote { statement, digest, removed: removed.clone(), other: None };
+            if let Some(votes) = self.votes.get_mut(voter) {
+                votes.insert(number, vote);
+                while votes.len() > MAX_VOTES_PER_VALIDATOR {
+                    votes.pop_first();
+                }
             }
-            return;
-        }
-        let vote =
-            Vote { statement: statement.clone(), digest, removed: removed.to_vec(), other: None };
-        if let Some(votes) = self.votes.get_mut(voter) {
-            votes.insert(number, vote);
-            while votes.len() > MAX_VOTES_PER_VALIDATOR {
-                votes.pop_first();
-            }
-        }
+            BTreeSet::from([removed])
+        };
         self.hear_resignation(statement, number, removed, height);
-        if self.has_quorum(number, removed) {
-            return self.begin(number, removed.to_vec(), out);
+        self.count_votes(number, candidates, height, out);
+    }
+
+    /// Begins the attempt without whom enough voted to leave out, if one of these `candidates` is that.
+    fn count_votes(
+        &mut self,
+        number: Attempt,
+        candidates: BTreeSet<Vec<ValidatorKey>>,
+        height: BlockNumber,
+        out: &mut Vec<Effect>,
+    ) {
+        let agree = |removed: &Vec<ValidatorKey>| self.agreeing(number, removed).count();
+        let most = candidates.into_iter().map(|removed| (agree(&removed), removed)).max();
+        let Some((agree, removed)) = most else { return };
+        if agree >= usize::from(self.threshold) {
+            return self.begin(number, removed, out);
         }
         // Who has no part in the running attempt has no view of it: it votes as somebody honest does.
         let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
-        let agree = self.agreeing(number, removed).count();
         if self.running.stage == Stage::LeftOut && self.voted < number && agree > dishonest {
             self.voted = number;
             let id = KeygenId { set: self.parameters.set, attempt: number };
-            let (removed, height) = (removed.to_vec(), self.height.unwrap_or(height));
+            let height = self.height.unwrap_or(height);
             out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
         }
     }
@@ -282,12 +298,8 @@ impl Keygen {
         votes.filter(move |vote| vote.other.is_some() || vote.removed == removed)
     }
 
-    fn has_quorum(&self, number: Attempt, removed: &[ValidatorKey]) -> bool {
-        self.agreeing(number, removed).count() >= usize::from(self.threshold)
-    }
-
-    /// A member that votes for the next attempt before the deadline and leaves nobody new out cannot
-    /// go on with this one.
+    /// A member that votes for the next attempt before any member's deadline, and leaves nobody new out,
+    /// cannot go on with this one.
     fn hear_resignation(
         &mut self,
         statement: &SignedStatement,
@@ -295,7 +307,7 @@ impl Keygen {
         removed: &[ValidatorKey],
         height: BlockNumber,
     ) {
-        let deadline = self.deadline();
+        let deadline = self.first_deadline();
         self.running.resigned |= number == self.running.attempt().next()
             && removed == self.running.removed
             && self.running.positions.contains_key(&statement.signer)

@@ -24,7 +24,7 @@ pub struct Parameters {
     pub own: ValidatorKey,
     /// The own processor of this coin.
     pub own_processor: ProcessorKey,
-    /// Block of `NewSet`. Attempt `m` ends at `start + (m + 1) * attempt_blocks`.
+    /// Block of `NewSet`. Attempt `m` ends at `start + (m + 1) * attempt_blocks`, or at a later such height.
     pub start: BlockNumber,
     /// Length of an attempt, in finalized Serai blocks; at least 1.
     pub attempt_blocks: u64,

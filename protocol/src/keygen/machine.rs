@@ -164,6 +164,7 @@ impl Keygen {
         match self.running.stage {
             Stage::MusigPreprocesses | Stage::MusigShares if !self.running.musig_shared => {
                 self.running.resigned = true;
+                self.running.unable = true;
             }
             Stage::MusigShares | Stage::MusigSignature => self.running.musig_lost = true,
             _ => (),

@@ -82,7 +82,8 @@ impl Keygen {
             }
             ProcessorMessage::Refused { reason, .. } => {
                 self.running.refused = Some(reason.clone());
-                self.running.resigned |= stage < Stage::MusigPreprocesses;
+                self.running.unable |= stage < Stage::MusigPreprocesses;
+                self.running.resigned |= self.running.unable;
             }
         }
     }

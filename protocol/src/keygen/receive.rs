@@ -124,7 +124,7 @@ impl Keygen {
             return self.receive_vote(statement, signer, id.attempt, removed, *height, out);
         }
         if let PeerMessage::Evidence { statements, .. } = message {
-            self.receive_other_evidence(statements, out);
+            self.receive_evidence(statements, out);
         }
         match id.attempt.cmp(&self.running.attempt()) {
             std::cmp::Ordering::Less if !is_planted(Bug::StalePartyAccepted) => {
@@ -142,15 +142,14 @@ impl Keygen {
         }
     }
 
-    /// Takes evidence of an attempt that does not run here: two statements of one slot prove a fault in any.
-    fn receive_other_evidence(&mut self, statements: &[Enclosed], out: &mut Vec<Effect>) {
+    /// Takes evidence of whichever attempt: two statements of one slot prove a fault in any.
+    fn receive_evidence(&mut self, statements: &[Enclosed], out: &mut Vec<Effect>) {
         let opened: Vec<_> = statements.iter().filter_map(|it| it.open().ok()).collect();
         let [first, second] = opened.as_slice() else { return };
         let (signer, slot) = (first.signer, first.statement.body.slot());
         let counts = |statement: &SignedStatement| {
             let Body::Keygen(message) = &statement.statement.body else { return false };
             message.id().set == self.parameters.set
-                && message.id().attempt != self.running.attempt()
                 && statement.statement.genesis == self.parameters.genesis
                 && statement.signer == signer
                 && statement.statement.body.slot() == slot

@@ -117,8 +117,8 @@ impl Keygen {
         self.waitings(waiter).next()
     }
 
-    /// Where a member that is missed here says that it hangs, before this stage. What all need of each other was
-    /// all here then; a share that is kept from it alone may not be. Who says that it has come further could have
+    /// Where a member that is missed here says that it hangs, before this stage. All broadcasts of earlier stages
+    /// are held here; only a share to that member may be missing. Who says that it has come further could have
     /// given what is missed, and others may wait for it themselves.
     fn hangs_at(&self, missing: usize) -> Option<Awaited> {
         let here = self.running.stage.awaited()?;
@@ -155,7 +155,7 @@ impl Keygen {
             }
             let (id, key) = (self.running.id, self.running.members.get(blamed).copied());
             if let Some(key) = key
-                && self.running.missed_told.insert((missing, blamed))
+                && self.running.missed_told.insert((missing, awaited, blamed))
             {
                 let statement = Enclosed::new(&statement);
                 out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));

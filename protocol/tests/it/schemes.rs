@@ -2,7 +2,7 @@
 
 use serai_messages::{
     Attempt, Enclosed, Participant, SignatureBytes, SignedStatement, ValidatorKey,
-    keygen::{KeygenId, PeerMessage},
+    keygen::{KeygenId, PeerMessage, Round},
 };
 use serai_protocol::keygen::{FaultKind, Input};
 
@@ -139,6 +139,59 @@ fn a_stage_that_comes_late_has_its_time() {
         }
         world.assert_replays();
     }
+}
+
+/// Reports something else than it received, just before the deadline of each attempt, and shows nothing: it is
+/// named for that all the same.
+#[test]
+fn a_false_report_that_comes_late_is_named() {
+    for seed in 0..3 {
+        let mut world = World::tampered(4, seed, |from, to, message| match message.clone() {
+            PeerMessage::Agreement { id, round: Round::Commitments, mut digests }
+                if from == LIAR =>
+            {
+                digests[0][0] ^= 1;
+                let other = PeerMessage::Agreement { id, round: Round::Commitments, digests };
+                (to == LIAR).then_some(other)
+            }
+            PeerMessage::Disclosure { .. } if from == LIAR => None,
+            same => Some(same),
+        });
+        world.unheard = Some(LIAR);
+        for _ in 0..6 * ATTEMPT_BLOCKS {
+            world.settle();
+            let deadline = world.validators[0].keygen.summary().deadline.0;
+            if world.height + 1 == deadline
+                && let Some(report) = last_report(&world)
+            {
+                for to in (0..4).filter(|to| *to != LIAR) {
+                    world.deliver(to, report.clone());
+                }
+                world.settle();
+            }
+            world.block();
+        }
+        world.run(1, |world| world.all_done((0..4).filter(|index| *index != LIAR)));
+        let liar = world.key(LIAR);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [liar]));
+        for validator in (0..4).filter(|index| *index != LIAR) {
+            let faults = &world.validators[validator].faults;
+            assert!(faults.iter().all(|fault| fault.accused == liar), "{faults:?}");
+        }
+    }
+}
+
+/// What the liar reported of commitments last.
+fn last_report(world: &World) -> Option<SignedStatement> {
+    world.validators[LIAR].log.iter().rev().find_map(|input| match input {
+        Input::Statement(statement) if statement.signer == world.key(LIAR) => {
+            let serai_messages::Body::Keygen(message) = &statement.statement.body else {
+                return None;
+            };
+            (message.kind() == "agreement").then(|| statement.clone())
+        }
+        _ => None,
+    })
 }
 
 fn victim() -> ValidatorKey {
