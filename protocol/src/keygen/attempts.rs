@@ -124,7 +124,9 @@ impl Keygen {
         height: BlockNumber,
         out: &mut Vec<Effect>,
     ) {
-        let silence_counts = at_deadline && !self.running.failed;
+        // Others may be silent since this member cannot give what they wait for.
+        let counts = !self.running.failed && !self.running.unable;
+        let silence_counts = at_deadline && counts;
         if silence_counts && let Some(awaited) = self.running.stage.awaited() {
             for accused in self.silent() {
                 self.fault(accused, FaultKind::Silent { awaited }, Vec::new(), out);
