@@ -110,7 +110,7 @@ impl Keygen {
         }
         let is_new =
             |key: &ValidatorKey| self.is_culprit(key) && !self.running.removed.contains(key);
-        let removes = self.running.failed && self.proposal(false).iter().any(is_new);
+        let removes = self.running.failed && self.own_view(false).iter().any(is_new);
         let resigns = self.running.resigned && self.quick_restarts > 0;
         if self.voted < next && self.running.stage < Stage::Confirming && (removes || resigns) {
             self.vote(next, false, height, out);
@@ -132,11 +132,11 @@ impl Keygen {
                 self.fault(accused, FaultKind::Silent { awaited }, Vec::new(), out);
             }
         }
-        // By turns: what most voted for brings together views that differ, and the own view brings back
-        // whom the others missed for a while.
-        let adopts = number.0.saturating_sub(self.running.attempt().0).is_multiple_of(2);
-        let adopted = if adopts { self.adopted() } else { None };
-        let removed = adopted.unwrap_or_else(|| self.proposal(silence_counts));
+        let proposed = self.proposed(number).filter(|removed| {
+            let silent = if silence_counts { self.silent() } else { Vec::new() };
+            self.is_acceptable(number, removed, &silent)
+        });
+        let removed = proposed.cloned().unwrap_or_else(|| self.own_view(silence_counts));
         self.voted = number;
         let id = KeygenId { set: self.parameters.set, attempt: number };
         out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
@@ -146,7 +146,7 @@ impl Keygen {
     /// silent, as far as Serai and the threshold permit. Where that is not all of them, who is silent now
     /// goes before who was silent once: otherwise one who was away for a moment would stay out, and one
     /// who never speaks would stay in.
-    fn proposal(&self, silence_counts: bool) -> Vec<ValidatorKey> {
+    fn own_view(&self, silence_counts: bool) -> Vec<ValidatorKey> {
         let culprit = |key: &ValidatorKey| self.is_culprit(key);
         let mut removed: Vec<_> =
             self.running.removed.iter().copied().filter(|key| culprit(key)).collect();
@@ -182,37 +182,49 @@ impl Keygen {
         remaining > 2 * removed && remaining >= usize::from(self.threshold)
     }
 
-    /// Where the own vote did not lead to an attempt because the votes differed: what most others
-    /// voted for, provided that one honest validator did. Who can go on does not vote itself out; who cannot
-    /// does, as the others may not come together without it.
-    fn adopted(&self) -> Option<Vec<ValidatorKey>> {
-        if self.voted <= self.running.attempt() {
+    /// What brings views together that differ: at every second number, the last vote of a member whose turn it
+    /// is. At the others all vote by their own view, which gives the next proposer something to propose.
+    /// Rotating coordinators, as in Chandra and Toueg, "Unreliable Failure Detectors for Reliable Distributed
+    /// Systems", 1996.
+    fn proposed(&self, number: Attempt) -> Option<&Vec<ValidatorKey>> {
+        let running = &self.running;
+        let failed = number.0.checked_sub(running.attempt().0)?;
+        if failed == 0 || !failed.is_multiple_of(2) {
             return None;
         }
-        let mut tally: Vec<(usize, &Vec<ValidatorKey>)> = Vec::new();
-        let votes = self.votes.iter().filter_map(|votes| votes.get(&self.voted));
+        // Half the number: of an even set all have their turn.
+        let turn = usize::try_from(number.0 / 2).ok()?.checked_rem(running.members.len())?;
+        let proposer = self.index.get(running.members.get(turn)?)?;
+        let vote = self.votes.get(*proposer)?.get(&Attempt(number.0 - 1))?;
         // Which of its votes one that voted twice told whom first differs.
-        for vote in votes.filter(|vote| vote.other.is_none()) {
-            match tally.iter_mut().find(|(_, removed)| **removed == vote.removed) {
-                Some((count, _)) => *count += 1,
-                None => tally.push((1, &vote.removed)),
-            }
-        }
-        let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
-        let acceptable = |removed: &Vec<ValidatorKey>| {
-            (self.running.unable || !removed.contains(&self.parameters.own))
-                && self
-                    .running
-                    .removed
-                    .iter()
-                    .all(|key| removed.contains(key) || !self.is_culprit(key))
+        vote.other.is_none().then_some(&vote.removed)
+    }
+
+    /// Whether these may be left out as somebody proposes: everybody at fault is among them, and of each this
+    /// validator, or somebody honest by its last vote, says that it does not speak. Who can go on does not vote
+    /// itself out; who cannot does, as the others may not come together without it.
+    fn is_acceptable(
+        &self,
+        number: Attempt,
+        removed: &[ValidatorKey],
+        silent: &[ValidatorKey],
+    ) -> bool {
+        let Self { parameters, running, .. } = self;
+        let dishonest = parameters.validators.len() - usize::from(self.threshold);
+        let missed = |key: &ValidatorKey| {
+            let votes = self.votes.iter().filter_map(|votes| votes.get(&Attempt(number.0 - 1)));
+            votes.filter(|vote| vote.removed.contains(key)).count() > dishonest
         };
-        tally
-            .into_iter()
-            .filter(|(count, removed)| *count > dishonest && acceptable(removed))
-            // Of several with as many votes all take the same one.
-            .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)))
-            .map(|(_, removed)| removed.clone())
+        let excused = |key: &ValidatorKey| *key == parameters.own && !running.unable;
+        let mut culprits = parameters.validators.iter().filter(|key| self.is_culprit(key));
+        culprits.all(|key| removed.contains(key))
+            && removed.iter().all(|key| {
+                !excused(key)
+                    && (self.is_culprit(key)
+                        || running.removed.contains(key)
+                        || silent.contains(key)
+                        || missed(key))
+            })
     }
 
     pub(super) fn receive_vote(
