@@ -3,7 +3,8 @@
 //! The finalized chain's height is the clock. Attempt `m` ends at `start + (m + 1) *
 //! attempt_blocks`, or at a later such height if its last stage came late; a validator that comes late gives the running attempt at least half a length, and
 //! then votes at the next such height, for the attempt that begins there. Where a fault is proven, or
-//! a member says that it cannot go on, the votes for the next number are due at the next block.
+//! a member says that it cannot go on, the votes for the next number are due at the next block. Votes that
+//! differ come together by turns: at every second number all follow a member's proposal, if what they see permits.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +26,11 @@ const CONFIRMATION_LENGTHS: u64 = 4;
 pub(super) struct Vote {
     statement: SignedStatement,
     digest: [u8; 32],
-    removed: Vec<ValidatorKey>,
+    pub(super) removed: Vec<ValidatorKey>,
     /// Another one for the same number. Such a voter counts for whatever others vote for, so that whoever was
     /// told the other vote comes to the same attempt. Two quorums of one number share an honest voter, who
     /// votes once: only one can come about.
-    other: Option<SignedStatement>,
+    pub(super) other: Option<SignedStatement>,
 }
 
 impl Keygen {
@@ -110,7 +111,7 @@ impl Keygen {
         }
         let is_new =
             |key: &ValidatorKey| self.is_culprit(key) && !self.running.removed.contains(key);
-        let removes = self.running.failed && self.own_view(false).iter().any(is_new);
+        let removes = self.running.failed && self.own_view(&[]).iter().any(is_new);
         let resigns = self.running.resigned && self.quick_restarts > 0;
         if self.voted < next && self.running.stage < Stage::Confirming && (removes || resigns) {
             self.vote(next, false, height, out);
@@ -124,107 +125,25 @@ impl Keygen {
         height: BlockNumber,
         out: &mut Vec<Effect>,
     ) {
+        let counts = at_deadline && !self.running.failed;
+        let silent = if counts { self.silent() } else { Vec::new() };
         // Others may be silent since this member cannot give what they wait for.
-        let counts = !self.running.failed && !self.running.unable;
-        let silence_counts = at_deadline && counts;
-        if silence_counts && let Some(awaited) = self.running.stage.awaited() {
-            for accused in self.silent() {
-                self.fault(accused, FaultKind::Silent { awaited }, Vec::new(), out);
+        let blamed = if self.running.unable { &[] } else { silent.as_slice() };
+        if let Some(awaited) = self.running.stage.awaited() {
+            for accused in blamed {
+                self.fault(*accused, FaultKind::Silent { awaited }, Vec::new(), out);
             }
         }
-        let proposed = self.proposed(number).filter(|removed| {
-            let silent = if silence_counts { self.silent() } else { Vec::new() };
-            self.is_acceptable(number, removed, &silent)
-        });
-        let removed = proposed.cloned().unwrap_or_else(|| self.own_view(silence_counts));
+        let own_view = self.own_view(blamed);
+        let removed = self.proposed(number, &own_view, &silent).unwrap_or(own_view);
         self.voted = number;
         let id = KeygenId { set: self.parameters.set, attempt: number };
         out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
     }
 
-    /// Whom this validator wants to leave out: those proven to be at fault, those left out already, and the
-    /// silent, as far as Serai and the threshold permit. Where that is not all of them, who is silent now
-    /// goes before who was silent once: otherwise one who was away for a moment would stay out, and one
-    /// who never speaks would stay in.
-    fn own_view(&self, silence_counts: bool) -> Vec<ValidatorKey> {
-        let culprit = |key: &ValidatorKey| self.is_culprit(key);
-        let mut removed: Vec<_> =
-            self.running.removed.iter().copied().filter(|key| culprit(key)).collect();
-        for key in self.parameters.validators.iter().filter(|key| culprit(key)) {
-            if !removed.contains(key) && self.permits(removed.len() + 1) {
-                removed.push(*key);
-            }
-        }
-        let silent = if silence_counts { self.silent() } else { Vec::new() };
-        let before = self.running.removed.iter().copied().filter(|key| !culprit(key));
-        let before: Vec<_> = before.collect();
-        let both: Vec<_> =
-            silent.iter().filter(|key| !before.contains(key)).chain(&before).copied().collect();
-        for more in [both, silent, before] {
-            let more: Vec<_> = more.into_iter().filter(|key| !removed.contains(key)).collect();
-            if self.permits(removed.len() + more.len()) {
-                removed.extend(more);
-                break;
-            }
-        }
-        removed.sort_by_key(|key| self.index.get(key).copied());
-        removed
-    }
-
     pub(super) fn is_culprit(&self, key: &ValidatorKey) -> bool {
         let place = self.index.get(key);
         place.and_then(|place| self.culprits.get(*place)).is_some_and(|culprit| *culprit)
-    }
-
-    /// Whether so many may be left out: of `f` removed, `2f + 1` remain, and so do `t`.
-    fn permits(&self, removed: usize) -> bool {
-        let remaining = self.parameters.validators.len().saturating_sub(removed);
-        remaining > 2 * removed && remaining >= usize::from(self.threshold)
-    }
-
-    /// What brings views together that differ: at every second number, the last vote of a member whose turn it
-    /// is. At the others all vote by their own view, which gives the next proposer something to propose.
-    /// Rotating coordinators, as in Chandra and Toueg, "Unreliable Failure Detectors for Reliable Distributed
-    /// Systems", 1996.
-    fn proposed(&self, number: Attempt) -> Option<&Vec<ValidatorKey>> {
-        let running = &self.running;
-        let failed = number.0.checked_sub(running.attempt().0)?;
-        if failed == 0 || !failed.is_multiple_of(2) {
-            return None;
-        }
-        // Half the number: of an even set all have their turn.
-        let turn = usize::try_from(number.0 / 2).ok()?.checked_rem(running.members.len())?;
-        let proposer = self.index.get(running.members.get(turn)?)?;
-        let vote = self.votes.get(*proposer)?.get(&Attempt(number.0 - 1))?;
-        // Which of its votes one that voted twice told whom first differs.
-        vote.other.is_none().then_some(&vote.removed)
-    }
-
-    /// Whether these may be left out as somebody proposes: everybody at fault is among them, and of each this
-    /// validator, or somebody honest by its last vote, says that it does not speak. Who can go on does not vote
-    /// itself out; who cannot does, as the others may not come together without it.
-    fn is_acceptable(
-        &self,
-        number: Attempt,
-        removed: &[ValidatorKey],
-        silent: &[ValidatorKey],
-    ) -> bool {
-        let Self { parameters, running, .. } = self;
-        let dishonest = parameters.validators.len() - usize::from(self.threshold);
-        let missed = |key: &ValidatorKey| {
-            let votes = self.votes.iter().filter_map(|votes| votes.get(&Attempt(number.0 - 1)));
-            votes.filter(|vote| vote.removed.contains(key)).count() > dishonest
-        };
-        let excused = |key: &ValidatorKey| *key == parameters.own && !running.unable;
-        let mut culprits = parameters.validators.iter().filter(|key| self.is_culprit(key));
-        culprits.all(|key| removed.contains(key))
-            && removed.iter().all(|key| {
-                !excused(key)
-                    && (self.is_culprit(key)
-                        || running.removed.contains(key)
-                        || silent.contains(key)
-                        || missed(key))
-            })
     }
 
     pub(super) fn receive_vote(

@@ -33,6 +33,7 @@ mod machine;
 mod processor;
 mod progress;
 mod receive;
+mod removal;
 mod stages;
 mod summary;
 mod waiting;

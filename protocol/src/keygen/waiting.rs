@@ -11,7 +11,8 @@ use super::{
     attempt::{Running, Slot},
 };
 
-/// How many members' waits are shown to all: all of a small set, and of a large one what its network carries.
+/// How many members' waits, and shares that each of them waits for, are shown to all: all of a small set, and of
+/// a large one what its network carries.
 const MAX_PASSED_ON: usize = 8;
 
 impl Keygen {
@@ -142,15 +143,17 @@ impl Keygen {
             return;
         }
         for (missing, blamed) in self.blamed(|_| true) {
-            let Some(awaited) = self.hangs_at(missing).filter(|_| missing != blamed) else {
-                continue;
-            };
+            let Some(awaited) = self.hangs_at(missing) else { continue };
             let held = self.running.held(missing, Slot::Waiting(awaited));
             let Some(statement) = held.map(|held| held.statement.clone()) else { continue };
             let passed_on = &mut self.running.waiting_passed_on;
             if passed_on.len() < MAX_PASSED_ON || passed_on.contains(&missing) {
                 passed_on.insert(missing);
                 self.disclose(&statement, out);
+                self.disclose_wanted_shares(missing, out);
+                continue;
+            }
+            if missing == blamed {
                 continue;
             }
             let (id, key) = (self.running.id, self.running.members.get(blamed).copied());
@@ -160,6 +163,17 @@ impl Keygen {
                 let statement = Enclosed::new(&statement);
                 out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));
             }
+        }
+    }
+
+    /// Shows all the shares of others that are held here and a member says that it waits for: whoever gave one to
+    /// it alone, or behind its back to some others, would be blamed by those who do not know the share.
+    fn disclose_wanted_shares(&mut self, waiter: usize, out: &mut Vec<Effect>) {
+        let Some((slot, from)) = self.wants(waiter, Awaited::Share) else { return };
+        let held = from.into_iter().filter_map(|position| self.running.held(position, slot));
+        let held: Vec<_> = held.take(MAX_PASSED_ON).map(|held| held.statement.clone()).collect();
+        for share in held {
+            self.disclose(&share, out);
         }
     }
 
