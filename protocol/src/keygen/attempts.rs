@@ -1,10 +1,11 @@
 //! Attempts: when one is given up, who is left out of the next, and whose votes begin it.
 //!
 //! The finalized chain's height is the clock. Attempt `m` ends at `start + (m + 1) *
-//! attempt_blocks`, or at a later such height if its last stage came late; a validator that comes late gives the running attempt at least half a length, and
-//! then votes at the next such height, for the attempt that begins there. Where a fault is proven, or
-//! a member says that it cannot go on, the votes for the next number are due at the next block. Votes that
-//! differ come together by turns: at every second number all follow a member's proposal, if what they see permits.
+//! attempt_blocks`, or at a later such height if its last stage came late; a validator that comes late gives the
+//! running attempt at least half a length, and then votes at the next such height, for the attempt that begins
+//! there. Where a fault is proven, or a member says that it cannot go on, the votes for the next number are due at
+//! the next block. Votes that differ come together by turns: at every second number all follow a member's
+//! proposal, if what they see permits.
 
 use std::collections::BTreeSet;
 
@@ -125,10 +126,10 @@ impl Keygen {
         height: BlockNumber,
         out: &mut Vec<Effect>,
     ) {
-        let counts = at_deadline && !self.running.failed;
-        let silent = if counts { self.silent() } else { Vec::new() };
-        // Others may be silent since this member cannot give what they wait for.
-        let blamed = if self.running.unable { &[] } else { silent.as_slice() };
+        let silent = if at_deadline { self.silent() } else { Vec::new() };
+        // Others may be silent since this member cannot give what they wait for, or since the attempt failed.
+        let goes_on = !self.running.failed && !self.running.unable;
+        let blamed = if goes_on { silent.as_slice() } else { &[] };
         if let Some(awaited) = self.running.stage.awaited() {
             for accused in blamed {
                 self.fault(*accused, FaultKind::Silent { awaited }, Vec::new(), out);
@@ -197,6 +198,11 @@ impl Keygen {
             }
             BTreeSet::from([removed])
         };
+        // Who is left out and does not know it would count neither for this attempt nor for the next one.
+        let voter = statement.signer;
+        if self.running.removed.contains(&voter) && voter != self.parameters.own {
+            self.show_votes(voter, out);
+        }
         self.hear_resignation(statement, number, removed, height);
         self.count_votes(number, candidates, height, out);
     }

@@ -231,7 +231,7 @@ impl Keygen {
     fn is_for_us(&self, position: usize, slot: Slot, depth: u8) -> bool {
         match slot {
             Slot::Share(to) => {
-                depth > 0
+                depth > 0 && self.running.position(to).is_some()
                     || self.running.own == Some(position)
                     || self.running.own.map(Running::participant) == Some(to)
             }

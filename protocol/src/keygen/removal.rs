@@ -54,7 +54,7 @@ impl Keygen {
         if ahead == 0 || !ahead.is_multiple_of(2) {
             return None;
         }
-        // Proposals come at every second number, which would meet half of an even number of members.
+        // Half the number: the numbers of one parity would meet only half of an even number of members.
         let turn = usize::try_from(number.0 / 2).ok()?.checked_rem(running.members.len())?;
         let proposer = self.index.get(running.members.get(turn)?)?;
         let previous = Attempt(number.0.checked_sub(1)?);

@@ -1,6 +1,8 @@
 //! Who waits for whom. A member that cannot go on says what it misses, those who hold it show it, and
 //! what is then still missing at the deadline is missing because its sender was silent.
 
+use std::collections::BTreeSet;
+
 use serai_messages::{
     BlockNumber, Enclosed, SignedStatement, ValidatorKey,
     keygen::{Awaited, PeerMessage},
@@ -11,9 +13,11 @@ use super::{
     attempt::{Running, Slot},
 };
 
-/// How many members' waits, and shares that each of them waits for, are shown to all: all of a small set, and of
-/// a large one what its network carries.
+/// How many members' waits are shown to all: all of a small set, and of a large one what its network carries.
 const MAX_PASSED_ON: usize = 8;
+
+/// Likewise, how many of the shares that each of these waits for.
+const MAX_SHARES_PASSED_ON: usize = 32;
 
 impl Keygen {
     /// Past half of the attempt, says whose statements this member misses, once per stage.
@@ -51,7 +55,7 @@ impl Keygen {
     }
 
     /// What a member waits for: the statements' slot, and whose.
-    fn wants(&self, waiter: usize, awaited: Awaited) -> Option<(Slot, Vec<usize>)> {
+    fn wants(&self, waiter: usize, awaited: Awaited) -> Option<(Slot, BTreeSet<usize>)> {
         let held = self.running.held(waiter, Slot::Waiting(awaited))?;
         let PeerMessage::Waiting { from, .. } = held.message() else { return None };
         let from = from.iter().filter_map(|participant| self.running.position(*participant));
@@ -135,6 +139,20 @@ impl Keygen {
         })
     }
 
+    /// Where a member says that it hangs, if that tells who is to blame here. Shares are for one member each: among
+    /// them whoever waits for some tells what others cannot see.
+    fn hangs(&self, member: usize) -> Option<Awaited> {
+        let running = &self.running;
+        let waits_for_shares = running.stage == Stage::Shares
+            && running.held(member, Slot::ProofPreprocess).is_none()
+            && self.waitings(member).next() == Some(Awaited::Share);
+        let said = running.stage_slot().is_some_and(|slot| running.held(member, slot).is_some());
+        let is_missed = running.needs(member) && (!said || running.stage == Stage::Party);
+        waits_for_shares
+            .then_some(Awaited::Share)
+            .or_else(|| self.hangs_at(member).filter(|_| is_missed))
+    }
+
     /// Shows those who are waited for, as somebody says, that they are, once: who is not told cannot answer,
     /// and would be blamed for it by whoever was told. The first few such waits are shown to all: who was not
     /// told would blame whoever waits.
@@ -142,76 +160,85 @@ impl Keygen {
         if !self.is_late(height) {
             return;
         }
-        for (missing, blamed) in self.blamed(|_| true) {
-            let Some(awaited) = self.hangs_at(missing) else { continue };
-            let held = self.running.held(missing, Slot::Waiting(awaited));
+        for member in self.others() {
+            let Some(awaited) = self.hangs(member) else { continue };
+            let Some((_, from)) = self.wants(member, awaited) else { continue };
+            let held = self.running.held(member, Slot::Waiting(awaited));
             let Some(statement) = held.map(|held| held.statement.clone()) else { continue };
+            // All know by the own wait that whoever is missed here as well is waited for.
+            let is_known = |position: &usize| {
+                self.running.stage == Stage::Shares && self.running.needs(*position)
+                    || self.running.own == Some(*position)
+            };
+            if from.iter().all(is_known) {
+                continue;
+            }
             let passed_on = &mut self.running.waiting_passed_on;
-            if passed_on.len() < MAX_PASSED_ON || passed_on.contains(&missing) {
-                passed_on.insert(missing);
+            if passed_on.len() < MAX_PASSED_ON || passed_on.contains(&member) {
+                passed_on.insert(member);
                 self.disclose(&statement, out);
-                self.disclose_wanted_shares(missing, out);
+                self.disclose_wanted_shares(member, out);
                 continue;
             }
-            if missing == blamed {
-                continue;
-            }
-            let (id, key) = (self.running.id, self.running.members.get(blamed).copied());
-            if let Some(key) = key
-                && self.running.missed_told.insert((missing, awaited, blamed))
-            {
-                let statement = Enclosed::new(&statement);
-                out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));
+            for blamed in self.unheard(member, awaited) {
+                let key = self.running.members.get(blamed).copied();
+                let Some(key) = key.filter(|key| *key != self.parameters.own) else { continue };
+                if self.running.missed_told.insert((member, awaited, blamed)) {
+                    let (id, statement) = (self.running.id, Enclosed::new(&statement));
+                    out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));
+                }
             }
         }
     }
 
-    /// Shows all the shares of others that are held here and a member says that it waits for: whoever gave one to
-    /// it alone, or behind its back to some others, would be blamed by those who do not know the share.
+    /// Shows all the shares of others that are held here and a member says that it waits for: whoever showed one to
+    /// some alone would be blamed by the others, and the member by these.
     fn disclose_wanted_shares(&mut self, waiter: usize, out: &mut Vec<Effect>) {
         let Some((slot, from)) = self.wants(waiter, Awaited::Share) else { return };
         let held = from.into_iter().filter_map(|position| self.running.held(position, slot));
-        let held: Vec<_> = held.take(MAX_PASSED_ON).map(|held| held.statement.clone()).collect();
+        let held: Vec<_> =
+            held.take(MAX_SHARES_PASSED_ON).map(|held| held.statement.clone()).collect();
         for share in held {
             self.disclose(&share, out);
         }
     }
 
-    /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that
-    /// were silent. A member that waits for somebody else's statement, which nobody showed, is not.
+    /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that were silent. A
+    /// member that waits for somebody else's statement, which nobody showed, is not; that one is. Of an attempt
+    /// that failed, whose members go no further, only those are who are waited for.
     pub(super) fn silent(&self) -> Vec<ValidatorKey> {
-        let blamed = self.blamed(|heard| self.is_answerable(heard));
-        let is_blamed = |position: &usize| blamed.iter().any(|(_, blamed)| blamed == position);
-        let members = self.running.members.iter().enumerate();
-        members.filter(|(position, _)| is_blamed(position)).map(|(_, key)| *key).collect()
+        let (Some(slot), running) = (self.running.stage_slot(), &self.running) else {
+            return Vec::new();
+        };
+        let mut silent = BTreeSet::new();
+        for member in self.others() {
+            let heard = |awaited: &Awaited| {
+                running.waiting_heard.get(&(member, *awaited)).copied().flatten()
+            };
+            let hangs = self.hangs(member).filter(|awaited| self.is_answerable(heard(awaited)));
+            let unheard = hangs.map(|awaited| self.unheard(member, awaited)).unwrap_or_default();
+            let said = running.held(member, slot).is_some() && running.stage != Stage::Party;
+            let is_missed = running.needs(member) && !said;
+            let is_excused = !unheard.is_empty() && hangs < running.stage.awaited();
+            if is_missed && !is_excused && !running.failed {
+                silent.insert(member);
+            }
+            silent.extend(unheard);
+        }
+        let members = running.members.iter().enumerate();
+        let is_silent =
+            |position: &usize| silent.contains(position) && running.own != Some(*position);
+        members.filter(|(position, _)| is_silent(position)).map(|(_, key)| *key).collect()
     }
 
-    /// Whose statement this stage needs and has not, each with who is silent: itself, or those that it
-    /// says it waits for, where that was heard when it `counts`.
-    fn blamed(&self, counts: impl Fn(Option<BlockNumber>) -> bool) -> Vec<(usize, usize)> {
-        let running = &self.running;
-        let Some(slot) = running.stage_slot() else { return Vec::new() };
-        let mut blamed = Vec::new();
-        for missing in 0..running.members.len() {
-            let said = running.held(missing, slot).is_some() && running.stage != Stage::Party;
-            if running.own == Some(missing) || !running.needs(missing) || said {
-                continue;
-            }
-            let heard = |awaited: &Awaited| {
-                running.waiting_heard.get(&(missing, *awaited)).copied().flatten()
-            };
-            let hangs = self.hangs_at(missing).filter(|awaited| counts(heard(awaited)));
-            let wanted = hangs.and_then(|awaited| self.wants(missing, awaited));
-            let unheard: Vec<_> = wanted
-                .into_iter()
-                .flat_map(|(slot, from)| from.into_iter().map(move |position| (position, slot)))
-                .filter(|(position, slot)| running.held(*position, *slot).is_none())
-                .map(|(position, _)| position)
-                .collect();
-            let silent = if unheard.is_empty() { vec![missing] } else { unheard };
-            let others = silent.into_iter().filter(|position| running.own != Some(*position));
-            blamed.extend(others.map(|position| (missing, position)));
-        }
-        blamed
+    fn others(&self) -> impl Iterator<Item = usize> + use<> {
+        let own = self.running.own;
+        (0..self.running.members.len()).filter(move |member| own != Some(*member))
+    }
+
+    /// Whose statements, of those that a member waits for, are not here.
+    fn unheard(&self, waiter: usize, awaited: Awaited) -> Vec<usize> {
+        let Some((slot, from)) = self.wants(waiter, awaited) else { return Vec::new() };
+        from.into_iter().filter(|from| self.running.held(*from, slot).is_none()).collect()
     }
 }
