@@ -1,0 +1,129 @@
+//! Liars that keep the others' views apart, so that their votes for the next attempt differ.
+
+use serai_messages::keygen::{KeygenId, PeerMessage};
+use serai_messages::{Attempt, BlockNumber, Body, SignedStatement};
+use serai_protocol::keygen::Effect;
+
+use crate::world::{ATTEMPT_BLOCKS, START, World};
+
+const LIARS: [usize; 2] = [5, 6];
+
+/// Two liars wait for each other's shares, and each shows its one to some alone: of the others two miss the one, two
+/// miss the other, and one misses both. `lost` is what the others' disclosures have in the way.
+fn liars_that_divide(seed: u64, lost: impl Fn(&SignedStatement) -> bool + 'static) -> World {
+    World::tampered(7, seed, move |from, to, message| {
+        let shown = match message {
+            PeerMessage::AttemptVote { .. } => !LIARS.contains(&from),
+            PeerMessage::Share { to, .. } => {
+                !LIARS.contains(&from) || !LIARS.contains(&(usize::from(to.0) - 1))
+            }
+            PeerMessage::Disclosure { .. } if LIARS.contains(&to) => false,
+            PeerMessage::Disclosure { .. } if from == LIARS[0] => [2, 3].contains(&to),
+            PeerMessage::Disclosure { .. } if from == LIARS[1] => [0, 1].contains(&to),
+            PeerMessage::Disclosure { statement, .. } => !lost(&statement.open().unwrap()),
+            _ => true,
+        };
+        shown.then(|| message.clone())
+    })
+}
+
+fn assert_liars_alone_to_blame(world: &World) {
+    let liars = LIARS.map(|liar| world.key(liar));
+    let within = |key| liars.contains(key);
+    assert!(world.published.iter().all(|(removed, _)| removed.iter().all(within)));
+    for index in 0..5 {
+        let faults = &world.validators[index].faults;
+        assert!(faults.iter().all(|fault| within(&fault.accused)), "{faults:?}");
+    }
+}
+
+/// Shares that some alone were shown are shown to all, so that all miss the same.
+#[test]
+fn who_shows_shares_to_some_divides_nobody() {
+    for seed in 0..4 {
+        let mut world = liars_that_divide(seed, |_| false);
+        world.run(4 * ATTEMPT_BLOCKS, |world| world.all_done(0..5));
+        assert!((0..5).all(|index| world.attempt(index) == 1));
+        assert_liars_alone_to_blame(&world);
+        world.assert_replays();
+    }
+}
+
+/// Where what they miss stays apart, nobody gives up what it sees, and still all come together.
+#[test]
+fn views_that_stay_apart_are_brought_together_by_a_proposal() {
+    let liars = LIARS.map(|liar| World::new(7, 0).key(liar));
+    for seed in 0..4 {
+        let mut world = liars_that_divide(seed, move |statement| {
+            let Body::Keygen(message) = &statement.statement.body else { return false };
+            message.kind() == "share" && liars.contains(&statement.signer)
+        });
+        world.run(12 * ATTEMPT_BLOCKS, |world| world.all_done(0..5));
+        assert!((0..5).all(|index| world.attempt(index) > 1));
+        assert_liars_alone_to_blame(&world);
+        world.assert_replays();
+    }
+}
+
+/// A liar delays the first votes to the number at which it is its turn to propose, and proposes to leave out
+/// nobody: no other attempt begins with it.
+#[test]
+fn a_proposal_that_goes_no_further_is_not_followed() {
+    const LIAR: usize = 1;
+    for seed in 0..4 {
+        let mut world = World::tampered(4, seed, |from, to, message| {
+            (from != LIAR || to == LIAR).then(|| message.clone())
+        });
+        world.unheard = Some(LIAR);
+        while world.height < START + ATTEMPT_BLOCKS - 1 {
+            world.settle();
+            world.block();
+        }
+        world.settle();
+        let said = world.validators[LIAR].effects.iter().find_map(|effect| match effect {
+            Effect::Say(message @ PeerMessage::Announcement { .. }) => Some(message.clone()),
+            _ => None,
+        });
+        let announcement = said.unwrap();
+        let set = announcement.id().set;
+        let id = KeygenId { set, attempt: Attempt(1) };
+        let height = BlockNumber(START + ATTEMPT_BLOCKS);
+        let vote = PeerMessage::AttemptVote { id, removed: Vec::new(), height };
+        for message in [announcement, vote] {
+            let statement = world.sign(LIAR, message);
+            for to in (0..4).filter(|to| *to != LIAR) {
+                world.deliver(to, statement.clone());
+            }
+        }
+        let others = || (0..4).filter(|index| *index != LIAR);
+        world.run(60, |world| world.all_done(others()));
+        let liar = world.key(LIAR);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [liar]));
+        assert!(others().all(|index| world.attempt(index) == 2));
+        world.assert_replays();
+    }
+}
+
+/// Three liars of ten keep their shares from three, two and two of the others, which each miss one of them only.
+#[test]
+fn who_keeps_shares_from_some_is_missed_by_all() {
+    const KEPT_FROM: [(usize, &[usize]); 3] = [(7, &[0, 1, 2]), (8, &[3, 4]), (9, &[5, 6])];
+    let is_liar = |index: usize| KEPT_FROM.iter().any(|(liar, _)| *liar == index);
+    let mut world = World::tampered(10, 1, move |from, _, message| {
+        let kept_from = KEPT_FROM.iter().find(|(liar, _)| *liar == from);
+        let kept = kept_from.is_some_and(|(_, kept_from)| match message {
+            PeerMessage::Share { to, .. } => kept_from.contains(&(usize::from(to.0) - 1)),
+            PeerMessage::Disclosure { .. } | PeerMessage::AttemptVote { .. } => true,
+            _ => false,
+        });
+        (!kept).then(|| message.clone())
+    });
+    world.run(8 * ATTEMPT_BLOCKS, |world| world.all_done((0..10).filter(|index| !is_liar(*index))));
+    let liars = KEPT_FROM.map(|(liar, _)| world.key(liar));
+    assert!(world.published.iter().all(|(removed, _)| *removed == liars));
+    for index in (0..10).filter(|index| !is_liar(*index)) {
+        let faults = &world.validators[index].faults;
+        assert!(faults.iter().all(|fault| liars.contains(&fault.accused)), "{faults:?}");
+    }
+    world.assert_replays();
+}
