@@ -194,7 +194,7 @@ pub(super) struct Running {
     /// Positions of who waits, as all were told.
     pub(super) waiting_passed_on: BTreeSet<usize>,
     /// Positions of who waits and of who was told so.
-    pub(super) missed_told: BTreeSet<(usize, Awaited, usize)>,
+    pub(super) missed_told: BTreeSet<(usize, usize)>,
     /// Open ones, with the height at which each was seen first.
     pub(super) conflicts: BTreeMap<Conflict, Option<BlockNumber>>,
     /// Slots in which a member is proven to have said two different things.

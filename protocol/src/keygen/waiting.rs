@@ -91,15 +91,22 @@ impl Keygen {
         statement: &SignedStatement,
         out: &mut Vec<Effect>,
     ) {
-        for waiter in 0..self.running.members.len() {
-            let Some(awaited) = self.latest_waiting(waiter) else { continue };
-            let wanted = self
-                .wants(waiter, awaited)
-                .is_some_and(|(wanted, from)| wanted == slot && from.contains(&position));
+        for waiter in self.others() {
+            let wants = |awaited| {
+                self.wants(waiter, awaited)
+                    .is_some_and(|(wanted, from)| wanted == slot && from.contains(&position))
+            };
+            let wanted = self.waitings(waiter).any(wants);
             let key = self.running.members.get(waiter).copied();
-            if let (true, Some(key)) = (wanted, key.filter(|key| *key != self.parameters.own)) {
+            if let (true, Some(key)) = (wanted, key) {
                 self.show(key, slot, statement, out);
             }
+        }
+        // A share that comes late and to its recipient alone: the others miss it still.
+        let own = self.running.own.filter(|own| slot == Slot::Share(Running::participant(*own)));
+        let waited = own.and_then(|own| self.wants(own, Awaited::Share));
+        if waited.is_some_and(|(_, from)| from.contains(&position)) {
+            self.disclose(statement, out);
         }
     }
 
@@ -117,53 +124,38 @@ impl Keygen {
         out.push(Effect::Tell(to, PeerMessage::Disclosure { id: self.running.id, statement }));
     }
 
-    /// The last stage at which a member said that it waits.
-    fn latest_waiting(&self, waiter: usize) -> Option<Awaited> {
-        self.waitings(waiter).next()
-    }
-
-    /// Where a member that is missed here says that it hangs, before this stage. All broadcasts of earlier stages
-    /// are held here; only a share to that member may be missing. Who says that it has come further could have
-    /// given what is missed, and others may wait for it themselves.
-    fn hangs_at(&self, missing: usize) -> Option<Awaited> {
-        let here = self.running.stage.awaited()?;
-        self.waitings(missing).find(|awaited| *awaited < here)
-    }
-
-    /// The stages at which a member said that it waits, the last one first.
+    /// The stages at which a member said that it waits.
     fn waitings(&self, waiter: usize) -> impl Iterator<Item = Awaited> {
-        let slots = self.running.held.get(waiter).into_iter().flat_map(|held| held.keys().rev());
+        let slots = self.running.held.get(waiter).into_iter().flat_map(|held| held.keys());
         slots.filter_map(|slot| match slot {
             Slot::Waiting(awaited) => Some(*awaited),
             _ => None,
         })
     }
 
-    /// Where a member says that it hangs, if that tells who is to blame here. Shares are for one member each: among
-    /// them whoever waits for some tells what others cannot see.
-    fn hangs(&self, member: usize) -> Option<Awaited> {
+    /// Whose shares, of those that a member says it waits for, are not here; none: it does not say so, or has had
+    /// them. All broadcasts of earlier stages are here, so nothing but a share may be missing to somebody else; who
+    /// has come further than the shares had them all.
+    fn lacks_shares(&self, member: usize) -> Option<Vec<usize>> {
         let running = &self.running;
-        let waits_for_shares = running.stage == Stage::Shares
-            && running.held(member, Slot::ProofPreprocess).is_none()
-            && self.waitings(member).next() == Some(Awaited::Share);
-        let said = running.stage_slot().is_some_and(|slot| running.held(member, slot).is_some());
-        let is_missed = running.needs(member) && (!said || running.stage == Stage::Party);
-        waits_for_shares
-            .then_some(Awaited::Share)
-            .or_else(|| self.hangs_at(member).filter(|_| is_missed))
+        let among_shares = matches!(running.stage, Stage::Shares | Stage::ProofPreprocesses);
+        let (slot, from) = self.wants(member, Awaited::Share).filter(|_| among_shares)?;
+        let has_had = running.held(member, Slot::ProofPreprocess).is_some();
+        let lacks = |from: &usize| !has_had && running.held(*from, slot).is_none();
+        Some(from.into_iter().filter(lacks).collect())
     }
 
-    /// Shows those who are waited for, as somebody says, that they are, once: who is not told cannot answer,
-    /// and would be blamed for it by whoever was told. The first few such waits are shown to all: who was not
-    /// told would blame whoever waits.
+    /// Shows those whose shares are waited for, as somebody says, that they are, once: who is not told cannot
+    /// answer, and would be blamed for it by whoever was told. The first few such waits are shown to all: who was
+    /// not told would blame whoever waits.
     pub(super) fn tell_missed(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
         if !self.is_late(height) {
             return;
         }
         for member in self.others() {
-            let Some(awaited) = self.hangs(member) else { continue };
-            let Some((_, from)) = self.wants(member, awaited) else { continue };
-            let held = self.running.held(member, Slot::Waiting(awaited));
+            let Some(lacks) = self.lacks_shares(member) else { continue };
+            let Some((_, from)) = self.wants(member, Awaited::Share) else { continue };
+            let held = self.running.held(member, Slot::Waiting(Awaited::Share));
             let Some(statement) = held.map(|held| held.statement.clone()) else { continue };
             // All know by the own wait that whoever is missed here as well is waited for.
             let is_known = |position: &usize| {
@@ -180,10 +172,10 @@ impl Keygen {
                 self.disclose_wanted_shares(member, out);
                 continue;
             }
-            for blamed in self.unheard(member, awaited) {
-                let key = self.running.members.get(blamed).copied();
+            for lacking in lacks {
+                let key = self.running.members.get(lacking).copied();
                 let Some(key) = key.filter(|key| *key != self.parameters.own) else { continue };
-                if self.running.missed_told.insert((member, awaited, blamed)) {
+                if self.running.missed_told.insert((member, lacking)) {
                     let (id, statement) = (self.running.id, Enclosed::new(&statement));
                     out.push(Effect::Tell(key, PeerMessage::Disclosure { id, statement }));
                 }
@@ -191,39 +183,38 @@ impl Keygen {
         }
     }
 
-    /// Shows all the shares of others that are held here and a member says that it waits for: whoever showed one to
-    /// some alone would be blamed by the others, and the member by these.
+    /// Shows all what is held here of the shares that a member says it waits for, and what it said once it had them:
+    /// whoever showed either to some alone would have these blame one, and the others somebody else.
     fn disclose_wanted_shares(&mut self, waiter: usize, out: &mut Vec<Effect>) {
         let Some((slot, from)) = self.wants(waiter, Awaited::Share) else { return };
-        let held = from.into_iter().filter_map(|position| self.running.held(position, slot));
-        let held: Vec<_> =
-            held.take(MAX_SHARES_PASSED_ON).map(|held| held.statement.clone()).collect();
-        for share in held {
-            self.disclose(&share, out);
+        let shares = from.iter().filter_map(|position| self.running.held(*position, slot));
+        let shares = shares.take(MAX_SHARES_PASSED_ON);
+        let lacks = from.iter().any(|position| self.running.held(*position, slot).is_none());
+        let went_on = self.running.held(waiter, Slot::ProofPreprocess).filter(|_| lacks);
+        let held: Vec<_> = shares.chain(went_on).map(|held| held.statement.clone()).collect();
+        for statement in held {
+            self.disclose(&statement, out);
         }
     }
 
-    /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that were silent. A
-    /// member that waits for somebody else's statement, which nobody showed, is not; that one is. Of an attempt
-    /// that failed, whose members go no further, only those are who are waited for.
+    /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that were silent, and
+    /// who keeps a share from any member that says so, which excuses that one at the next stage. Of an attempt that
+    /// failed, whose members go no further, only the latter are.
     pub(super) fn silent(&self) -> Vec<ValidatorKey> {
         let (Some(slot), running) = (self.running.stage_slot(), &self.running) else {
             return Vec::new();
         };
         let mut silent = BTreeSet::new();
         for member in self.others() {
-            let heard = |awaited: &Awaited| {
-                running.waiting_heard.get(&(member, *awaited)).copied().flatten()
-            };
-            let hangs = self.hangs(member).filter(|awaited| self.is_answerable(heard(awaited)));
-            let unheard = hangs.map(|awaited| self.unheard(member, awaited)).unwrap_or_default();
+            let heard = running.waiting_heard.get(&(member, Awaited::Share)).copied().flatten();
+            let lacks = self.lacks_shares(member).filter(|_| self.is_answerable(heard));
+            let lacks = lacks.unwrap_or_default();
             let said = running.held(member, slot).is_some() && running.stage != Stage::Party;
-            let is_missed = running.needs(member) && !said;
-            let is_excused = !unheard.is_empty() && hangs < running.stage.awaited();
-            if is_missed && !is_excused && !running.failed {
+            let is_excused = !lacks.is_empty() && running.stage > Stage::Shares;
+            if running.needs(member) && !said && !is_excused && !running.failed {
                 silent.insert(member);
             }
-            silent.extend(unheard);
+            silent.extend(lacks);
         }
         let members = running.members.iter().enumerate();
         let is_silent =
@@ -234,11 +225,5 @@ impl Keygen {
     fn others(&self) -> impl Iterator<Item = usize> + use<> {
         let own = self.running.own;
         (0..self.running.members.len()).filter(move |member| own != Some(*member))
-    }
-
-    /// Whose statements, of those that a member waits for, are not here.
-    fn unheard(&self, waiter: usize, awaited: Awaited) -> Vec<usize> {
-        let Some((slot, from)) = self.wants(waiter, awaited) else { return Vec::new() };
-        from.into_iter().filter(|from| self.running.held(*from, slot).is_none()).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! Members that are silent, to all or to some, and members that come late.
 
-use serai_messages::keygen::{Awaited, PeerMessage};
-use serai_messages::{Participant, ValidatorKey};
+use serai_messages::keygen::{Awaited, KeygenId, PeerMessage};
+use serai_messages::{Attempt, Participant, ValidatorKey};
+use serai_protocol::keygen::Input;
 
-use crate::world::{ATTEMPT_BLOCKS, START, World};
+use crate::world::{ATTEMPT_BLOCKS, SET, START, World};
 
 const ABSENT: usize = 2;
 const VICTIM: usize = 0;
@@ -29,7 +30,8 @@ fn absent_key() -> ValidatorKey {
 
 fn assert_absent_alone_to_blame(world: &World, count: usize) {
     let absent = world.key(ABSENT);
-    assert!(world.published.iter().all(|(removed, _)| *removed == [absent]));
+    let removed: Vec<_> = world.published.iter().map(|(removed, _)| removed.clone()).collect();
+    assert!(removed.iter().all(|removed| *removed == [absent]), "{removed:?}");
     for index in (0..count).filter(|index| *index != ABSENT) {
         let faults = &world.validators[index].faults;
         assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
@@ -112,6 +114,31 @@ fn who_is_waited_for_behind_its_back_is_told() {
         world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done(0..count));
         assert_absent_alone_to_blame(&world, count);
+    }
+}
+
+/// Says early that it waits for one member's share, and also for nobody at the next stage, gives all its shares and
+/// stops: that member shows its share to all once it is made, and is not blamed.
+#[test]
+fn who_waits_early_for_what_is_made_later_is_missed() {
+    for count in [4, 7] {
+        let mut world = World::tampered(count, 6, |from, to, message| {
+            let late = kind_index(message).is_none_or(|kind| kind >= 5);
+            let stops = late || message.id().attempt.0 > 0;
+            (from != ABSENT || to == ABSENT || !stops).then(|| message.clone())
+        });
+        world.unheard = Some(ABSENT);
+        let id = KeygenId { set: SET, attempt: Attempt(0) };
+        let named = vec![Participant(VICTIM as u16 + 1)];
+        for (awaited, from) in [(Awaited::Share, named), (Awaited::ProofPreprocess, Vec::new())] {
+            let wait = world.sign(ABSENT, PeerMessage::Waiting { id, awaited, from });
+            for to in (0..count).filter(|to| *to != ABSENT) {
+                world.input(to, Input::Statement(wait.clone()));
+            }
+        }
+        world.run(60, |world| world.all_done((0..count).filter(|index| *index != ABSENT)));
+        assert_absent_alone_to_blame(&world, count);
+        world.assert_replays();
     }
 }
 
