@@ -98,7 +98,7 @@ pub enum PeerMessage {
         statements: Vec<Enclosed>,
     },
     /// The sender cannot go on without these members' statements. Who holds one discloses it to the
-    /// sender; a share to the sender is disclosed to all by the one who owes it.
+    /// sender; a share to the sender is disclosed to all, as is a wait for shares.
     Waiting {
         /// Attempt.
         id: KeygenId,

@@ -189,8 +189,8 @@ pub(super) struct Running {
     pub(super) musig_shared: bool,
     pub(super) musig_lost: bool,
     pub(super) waiting_said: BTreeSet<Awaited>,
-    /// When it was heard that a member waits.
-    pub(super) waiting_heard: BTreeMap<(usize, Awaited), Option<BlockNumber>>,
+    /// When it was heard that a member waits for shares.
+    pub(super) waiting_heard: BTreeMap<usize, Option<BlockNumber>>,
     /// Positions of who waits, as all were told.
     pub(super) waiting_passed_on: BTreeSet<usize>,
     /// Positions of who waits and of who was told so.

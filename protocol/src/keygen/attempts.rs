@@ -198,10 +198,10 @@ impl Keygen {
             }
             BTreeSet::from([removed])
         };
-        // Who is left out and does not know it would count neither for this attempt nor for the next one.
-        let voter = statement.signer;
-        if self.running.removed.contains(&voter) && voter != self.parameters.own {
-            self.show_votes(voter, out);
+        // Who is left out and lacks the votes for that stays behind, and its votes count nowhere.
+        let (signer, own) = (statement.signer, self.parameters.own);
+        if self.running.removed.contains(&signer) && signer != own {
+            self.show_votes(signer, out);
         }
         self.hear_resignation(statement, number, removed, height);
         self.count_votes(number, candidates, height, out);

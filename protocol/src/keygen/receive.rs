@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serai_messages::{
     Attempt, Body, Enclosed, STATEMENT_CONTEXT, SignedStatement, UnknownVersion,
-    keygen::{PeerMessage, Round},
+    keygen::{Awaited, PeerMessage, Round},
     planted::{Bug, is_planted},
     threshold,
 };
@@ -307,7 +307,9 @@ impl Keygen {
         self.pass_to_waiting(position, slot, &statement, out);
         match slot {
             Slot::Waiting(awaited) => {
-                self.running.waiting_heard.insert((position, awaited), self.height);
+                if awaited == Awaited::Share {
+                    self.running.waiting_heard.insert(position, self.height);
+                }
                 self.answer_waiting(position, awaited, out);
             }
             Slot::Agreement(Round::Announcement) if self.running.stage == Stage::Party => {

@@ -40,7 +40,7 @@ impl Keygen {
     }
 
     /// What brings views together that differ: at every second number, counted from the running attempt, what a
-    /// member whose turn it is last voted for, if that is acceptable. At the others all vote by their own view,
+    /// member whose turn it is voted for the number before, if that is acceptable. At the others all vote by their own view,
     /// which gives the next proposer something to propose. Rotating coordinators, as in Chandra and Toueg,
     /// "Unreliable Failure Detectors for Reliable Distributed Systems", 1996.
     pub(super) fn proposed(
@@ -51,7 +51,7 @@ impl Keygen {
     ) -> Option<Vec<ValidatorKey>> {
         let running = &self.running;
         let ahead = number.0.checked_sub(running.attempt().0)?;
-        if ahead == 0 || !ahead.is_multiple_of(2) {
+        if !ahead.is_multiple_of(2) {
             return None;
         }
         // Half the number: the numbers of one parity would meet only half of an even number of members.
@@ -66,8 +66,8 @@ impl Keygen {
         acceptable.then(|| removed.clone())
     }
 
-    /// Whether an attempt without these keeps out whom the running one does and this validator would, as far as
-    /// the new ones permit, and leaves out somebody new if this validator would. Otherwise a liar whose turn it
+    /// Whether an attempt without these keeps out whom the running one does and this validator would, but for the
+    /// merely silent where these permit no more, and leaves out somebody new if this validator would. Otherwise a liar whose turn it
     /// is would have the same attempt begin anew.
     fn goes_further(&self, removed: &[ValidatorKey], own_view: &[ValidatorKey]) -> bool {
         let is_out = |key: &ValidatorKey| self.running.removed.contains(key);

@@ -133,8 +133,8 @@ impl Keygen {
         })
     }
 
-    /// Whose shares, of those that a member says it waits for, are not here; none: it does not say so, or has had
-    /// them. All broadcasts of earlier stages are here, so nothing but a share may be missing to somebody else; who
+    /// Whose shares, of those that a member says it waits for, are not here; nobody's once it has gone on, and `None`
+    /// if it does not say that it waits for any. All broadcasts of earlier stages are here, so nothing but a share may be missing to somebody else; who
     /// has come further than the shares had them all.
     fn lacks_shares(&self, member: usize) -> Option<Vec<usize>> {
         let running = &self.running;
@@ -157,7 +157,8 @@ impl Keygen {
             let Some((_, from)) = self.wants(member, Awaited::Share) else { continue };
             let held = self.running.held(member, Slot::Waiting(Awaited::Share));
             let Some(statement) = held.map(|held| held.statement.clone()) else { continue };
-            // All know by the own wait that whoever is missed here as well is waited for.
+            // Who is missed here as well is blamed by all for the own wait, which all were told; and this member
+            // shows its own share as soon as it is made.
             let is_known = |position: &usize| {
                 self.running.stage == Stage::Shares && self.running.needs(*position)
                     || self.running.own == Some(*position)
@@ -206,7 +207,7 @@ impl Keygen {
         };
         let mut silent = BTreeSet::new();
         for member in self.others() {
-            let heard = running.waiting_heard.get(&(member, Awaited::Share)).copied().flatten();
+            let heard = running.waiting_heard.get(&member).copied().flatten();
             let lacks = self.lacks_shares(member).filter(|_| self.is_answerable(heard));
             let lacks = lacks.unwrap_or_default();
             let said = running.held(member, slot).is_some() && running.stage != Stage::Party;

@@ -28,14 +28,11 @@ fn absent_key() -> ValidatorKey {
     World::new(4, 0).key(ABSENT)
 }
 
-fn assert_absent_alone_to_blame(world: &World, count: usize) {
+fn assert_absent_alone_to_blame(world: &World) {
     let absent = world.key(ABSENT);
     let removed: Vec<_> = world.published.iter().map(|(removed, _)| removed.clone()).collect();
     assert!(removed.iter().all(|removed| *removed == [absent]), "{removed:?}");
-    for index in (0..count).filter(|index| *index != ABSENT) {
-        let faults = &world.validators[index].faults;
-        assert!(faults.iter().all(|fault| fault.accused == absent), "{faults:?}");
-    }
+    world.assert_others_blame_only(&[ABSENT]);
 }
 
 #[test]
@@ -93,7 +90,7 @@ fn withheld_share_is_the_senders_fault_not_the_recipients() {
             (!dropped).then(|| message.clone())
         });
         world.run(60, |world| world.all_done(0..count));
-        assert_absent_alone_to_blame(&world, count);
+        assert_absent_alone_to_blame(&world);
     }
 }
 
@@ -113,7 +110,7 @@ fn who_is_waited_for_behind_its_back_is_told() {
         });
         world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done(0..count));
-        assert_absent_alone_to_blame(&world, count);
+        assert_absent_alone_to_blame(&world);
     }
 }
 
@@ -137,7 +134,7 @@ fn who_waits_early_for_what_is_made_later_is_missed() {
             }
         }
         world.run(60, |world| world.all_done((0..count).filter(|index| *index != ABSENT)));
-        assert_absent_alone_to_blame(&world, count);
+        assert_absent_alone_to_blame(&world);
         world.assert_replays();
     }
 }
@@ -157,7 +154,7 @@ fn who_claims_a_later_stage_is_missed_at_this_one() {
         });
         world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done(0..count));
-        assert_absent_alone_to_blame(&world, count);
+        assert_absent_alone_to_blame(&world);
     }
 }
 
@@ -180,7 +177,7 @@ fn who_waits_for_the_one_that_waits_for_it_is_missed() {
         });
         world.unheard = Some(ABSENT);
         world.run(80, |world| world.all_done((0..count).filter(|index| *index != ABSENT)));
-        assert_absent_alone_to_blame(&world, count);
+        assert_absent_alone_to_blame(&world);
     }
 }
 
@@ -278,7 +275,7 @@ fn who_votes_twice_keeps_nobody_from_the_next_attempt() {
         world.unheard = Some(ABSENT);
         world.run(60, |world| world.all_done([0, 1, APART]));
         assert_eq!(world.attempt(APART), 1);
-        assert_absent_alone_to_blame(&world, 4);
+        assert_absent_alone_to_blame(&world);
         world.assert_replays();
     }
 }

@@ -2,14 +2,13 @@
 
 use serai_messages::keygen::{KeygenId, PeerMessage};
 use serai_messages::{Attempt, BlockNumber, Body, SignedStatement};
-use serai_protocol::keygen::Effect;
 
-use crate::world::{ATTEMPT_BLOCKS, START, World};
+use crate::world::{ATTEMPT_BLOCKS, SET, START, World};
 
 const LIARS: [usize; 2] = [5, 6];
 
 /// Two liars wait for each other's shares, and each shows its one to some alone: of the others two miss the one, two
-/// miss the other, and one misses both. `lost` is what the others' disclosures have in the way.
+/// miss the other, and one misses both. `lost`: which of the others' disclosures are.
 fn liars_that_divide(seed: u64, lost: impl Fn(&SignedStatement) -> bool + 'static) -> World {
     World::tampered(7, seed, move |from, to, message| {
         let shown = match message {
@@ -31,10 +30,7 @@ fn assert_liars_alone_to_blame(world: &World) {
     let liars = LIARS.map(|liar| world.key(liar));
     let within = |key| liars.contains(key);
     assert!(world.published.iter().all(|(removed, _)| removed.iter().all(within)));
-    for index in 0..5 {
-        let faults = &world.validators[index].faults;
-        assert!(faults.iter().all(|fault| within(&fault.accused)), "{faults:?}");
-    }
+    world.assert_others_blame_only(&LIARS);
 }
 
 /// Shares that some alone were shown are shown to all, so that all miss the same.
@@ -80,17 +76,12 @@ fn a_proposal_that_goes_no_further_is_not_followed() {
             world.block();
         }
         world.settle();
-        let said = world.validators[LIAR].effects.iter().find_map(|effect| match effect {
-            Effect::Say(message @ PeerMessage::Announcement { .. }) => Some(message.clone()),
-            _ => None,
-        });
-        let announcement = said.unwrap();
-        let set = announcement.id().set;
-        let id = KeygenId { set, attempt: Attempt(1) };
+        let announcement = world.heard(LIAR, LIAR, "announcement").unwrap();
+        let id = KeygenId { set: SET, attempt: Attempt(1) };
         let height = BlockNumber(START + ATTEMPT_BLOCKS);
         let vote = PeerMessage::AttemptVote { id, removed: Vec::new(), height };
-        for message in [announcement, vote] {
-            let statement = world.sign(LIAR, message);
+        let vote = world.sign(LIAR, vote);
+        for statement in [announcement, vote] {
             for to in (0..4).filter(|to| *to != LIAR) {
                 world.deliver(to, statement.clone());
             }
@@ -121,9 +112,6 @@ fn who_keeps_shares_from_some_is_missed_by_all() {
     world.run(8 * ATTEMPT_BLOCKS, |world| world.all_done((0..10).filter(|index| !is_liar(*index))));
     let liars = KEPT_FROM.map(|(liar, _)| world.key(liar));
     assert!(world.published.iter().all(|(removed, _)| *removed == liars));
-    for index in (0..10).filter(|index| !is_liar(*index)) {
-        let faults = &world.validators[index].faults;
-        assert!(faults.iter().all(|fault| liars.contains(&fault.accused)), "{faults:?}");
-    }
+    world.assert_others_blame_only(&KEPT_FROM.map(|(liar, _)| liar));
     world.assert_replays();
 }

@@ -11,19 +11,6 @@ use crate::world::{ATTEMPT_BLOCKS, SET, START, World};
 const LIAR: usize = 2;
 const VICTIM: usize = 3;
 
-/// The first statement of a kind that `signer` said to `to`.
-fn heard(world: &World, to: usize, signer: usize, kind: &str) -> Option<SignedStatement> {
-    world.validators[to].log.iter().find_map(|input| match input {
-        Input::Statement(statement) if statement.signer == world.key(signer) => {
-            let serai_messages::Body::Keygen(message) = &statement.statement.body else {
-                return None;
-            };
-            (message.kind() == kind).then(|| statement.clone())
-        }
-        _ => None,
-    })
-}
-
 fn enclosed(world: &mut World, by: usize, statement: &SignedStatement) -> SignedStatement {
     let id = KeygenId { set: SET, attempt: Attempt(0) };
     world.sign(by, PeerMessage::Disclosure { id, statement: Enclosed::new(statement) })
@@ -46,8 +33,8 @@ fn a_disclosure_enclosed_too_deep_proves_nothing() {
         }
     });
     world.settle();
-    let other = heard(&world, VICTIM, LIAR, "commitments").unwrap();
-    assert_ne!(other.digest(), heard(&world, 0, LIAR, "commitments").unwrap().digest());
+    let other = world.heard(VICTIM, LIAR, "commitments").unwrap();
+    assert_ne!(other.digest(), world.heard(0, LIAR, "commitments").unwrap().digest());
     let shown = enclosed(&mut world, VICTIM, &other);
     let once = enclosed(&mut world, LIAR, &shown);
     let twice = enclosed(&mut world, LIAR, &once);
@@ -126,17 +113,14 @@ fn a_stage_that_comes_late_has_its_time() {
             world.block();
         }
         world.settle();
-        let agreement = heard(&world, LIAR, LIAR, "agreement").unwrap();
+        let agreement = world.heard(LIAR, LIAR, "agreement").unwrap();
         for to in (0..4).filter(|to| *to != LIAR) {
             world.deliver(to, agreement.clone());
         }
         world.run(80, |world| world.all_done((0..4).filter(|index| *index != LIAR)));
         let liar = world.key(LIAR);
         assert!(world.published.iter().all(|(removed, _)| *removed == [liar]));
-        for validator in (0..4).filter(|index| *index != LIAR) {
-            let faults = &world.validators[validator].faults;
-            assert!(faults.iter().all(|fault| fault.accused == liar), "{faults:?}");
-        }
+        world.assert_others_blame_only(&[LIAR]);
         world.assert_replays();
     }
 }
@@ -174,10 +158,7 @@ fn a_false_report_that_comes_late_is_named() {
         world.run(1, |world| world.all_done((0..4).filter(|index| *index != LIAR)));
         let liar = world.key(LIAR);
         assert!(world.published.iter().all(|(removed, _)| *removed == [liar]));
-        for validator in (0..4).filter(|index| *index != LIAR) {
-            let faults = &world.validators[validator].faults;
-            assert!(faults.iter().all(|fault| fault.accused == liar), "{faults:?}");
-        }
+        world.assert_others_blame_only(&[LIAR]);
     }
 }
 

@@ -158,6 +158,29 @@ impl World {
         SignedStatement { signer: ValidatorKey(signer.public()), statement, signature }
     }
 
+    /// The first statement of a kind that `signer` said to `to`.
+    pub fn heard(&self, to: usize, signer: usize, kind: &str) -> Option<SignedStatement> {
+        self.validators[to].log.iter().find_map(|input| match input {
+            Input::Statement(statement) if statement.signer == self.key(signer) => {
+                let Body::Keygen(message) = &statement.statement.body else { return None };
+                (message.kind() == kind).then(|| statement.clone())
+            }
+            _ => None,
+        })
+    }
+
+    /// Everybody but these liars holds nothing against anybody but them.
+    pub fn assert_others_blame_only(&self, liars: &[usize]) {
+        let keys: Vec<_> = liars.iter().map(|liar| self.key(*liar)).collect();
+        for index in (0..self.validators.len()).filter(|index| !liars.contains(index)) {
+            let faults = &self.validators[index].faults;
+            assert!(
+                faults.iter().all(|fault| keys.contains(&fault.accused)),
+                "{index}: {faults:?}"
+            );
+        }
+    }
+
     pub fn deliver(&mut self, to: usize, statement: SignedStatement) {
         self.queue.push(Event::Deliver(to, statement));
     }
