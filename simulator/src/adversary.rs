@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serai_messages::keygen::{KeyKind, PeerMessage as Keygen, PerKey};
+use serai_messages::keygen::{KeyKind, KeygenId, PeerMessage as Keygen, PerKey};
 use serai_messages::observation::SeraiBlock;
 use serai_messages::signing::{PeerMessage as Signing, SigningId};
 use serai_messages::{
-    BlockHash, Body, Enclosed, Participant, ProcessorKey, STATEMENT_CONTEXT, SignatureBytes,
-    SignedStatement, ValidatorKey, decode, encode,
+    Attempt, BlockHash, BlockNumber, Body, Enclosed, Participant, ProcessorKey, STATEMENT_CONTEXT,
+    SignatureBytes, SignedStatement, ValidatorKey, decode, encode,
 };
 use serai_protocol::party;
 use serai_sr25519::Signer;
@@ -21,11 +21,19 @@ use crate::stalling::Stalling;
 /// How often what can be changed is changed, in a thousand.
 const CHANGED: u64 = 350;
 
+/// How many of a thousand members vote for numbers far ahead.
+const FAR_AHEAD: u64 = 300;
+
+/// By how much, and for how many of these at a time.
+const AHEAD: u32 = 1_000_000;
+const FAR_VOTES: u32 = 4;
+
 /// A member that breaks the rules.
 pub struct Adversary {
     signer: Arc<Signer>,
     draw: Draw,
     stalling: Stalling,
+    votes_far_ahead: bool,
     /// In which ways.
     pub roles: BTreeSet<Fault>,
     /// From when on it is silent, in milliseconds.
@@ -61,10 +69,12 @@ impl Adversary {
         let silent_from = draw.below(180_000);
         let victims = (0..validators.len()).filter(|_| draw.chance(500)).collect();
         let stalling = Stalling::new(validators.len(), &mut draw);
+        let votes_far_ahead = draw.chance(FAR_AHEAD);
         Self {
             signer,
             draw,
             stalling,
+            votes_far_ahead,
             roles,
             silent_from,
             victims,
@@ -133,6 +143,11 @@ impl Adversary {
         if !lies {
             return None;
         }
+        if let Body::Keygen(Keygen::AttemptVote { id, removed, height }) = &statement.statement.body
+            && self.votes_far_ahead
+        {
+            return Some(self.vote_far_ahead(statement, *id, removed, *height));
+        }
         if let Body::Keygen(message) = &statement.statement.body
             && let Some(other) = self.stalling.says(message, self.validators.len(), &mut self.draw)
         {
@@ -159,6 +174,29 @@ impl Adversary {
             statement,
             signature: SignatureBytes(signature),
         })
+    }
+
+    /// Votes for numbers far ahead, which fill what is kept of its votes; the true one may follow.
+    fn vote_far_ahead(
+        &mut self,
+        statement: &SignedStatement,
+        id: KeygenId,
+        removed: &[ValidatorKey],
+        height: BlockNumber,
+    ) -> Vec<Vec<u8>> {
+        let first = AHEAD.saturating_add(id.attempt.0.saturating_mul(FAR_VOTES));
+        let ahead = (first..).take(FAR_VOTES as usize);
+        let mut votes: Vec<_> = ahead
+            .map(|number| {
+                let id = KeygenId { attempt: Attempt(number), ..id };
+                let vote = Keygen::AttemptVote { id, removed: removed.to_vec(), height };
+                self.sign(statement, Body::Keygen(vote))
+            })
+            .collect();
+        if self.draw.chance(500) {
+            votes.push(encode(statement));
+        }
+        votes
     }
 
     /// Accuses somebody whose share was right.

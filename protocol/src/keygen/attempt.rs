@@ -193,6 +193,8 @@ pub(super) struct Running {
     pub(super) waiting_heard: BTreeMap<usize, Option<BlockNumber>>,
     /// Positions of who waits, as all were told.
     pub(super) waiting_passed_on: BTreeSet<usize>,
+    /// Statements shown to all because somebody waits for shares.
+    pub(super) passed_on: usize,
     /// Positions of who waits and of who was told so.
     pub(super) missed_told: BTreeSet<(usize, usize)>,
     /// Open ones, with the height at which each was seen first.
@@ -252,6 +254,7 @@ impl Running {
             waiting_said: BTreeSet::new(),
             waiting_heard: BTreeMap::new(),
             waiting_passed_on: BTreeSet::new(),
+            passed_on: 0,
             missed_told: BTreeSet::new(),
             conflicts: BTreeMap::new(),
             contradicted: BTreeSet::new(),

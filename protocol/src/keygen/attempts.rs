@@ -1,4 +1,4 @@
-//! Attempts: when one is given up, who is left out of the next, and whose votes begin it.
+//! Attempts: when one is given up, and how the next begins.
 //!
 //! The finalized chain's height is the clock. Attempt `m` ends at `start + (m + 1) *
 //! attempt_blocks`, or at a later such height if its last stage came late; a validator that comes late gives the
@@ -7,32 +7,15 @@
 //! the next block. Votes that differ come together by turns: at every second number all follow a member's
 //! proposal, if what they see permits.
 
-use std::collections::BTreeSet;
-
 use serai_messages::{
-    Attempt, BlockNumber, Enclosed, SignedStatement, ValidatorKey,
-    keygen::{KeygenId, PeerMessage},
+    Attempt, BlockNumber, ValidatorKey,
+    keygen::{Awaited, KeygenId, PeerMessage},
 };
 
-use super::{Effect, Fault, FaultKind, Keygen, Stage, attempt::Running, receive::verified};
-
-/// Votes of one validator that are kept, the highest numbers.
-const MAX_VOTES_PER_VALIDATOR: usize = 4;
+use super::{Effect, Fault, FaultKind, Keygen, Stage, attempt::Running};
 
 /// Lengths of an attempt that a finished one waits for the chain before a new one is voted for.
 const CONFIRMATION_LENGTHS: u64 = 4;
-
-/// A vote for an attempt to come.
-#[derive(Clone, Debug)]
-pub(super) struct Vote {
-    statement: SignedStatement,
-    digest: [u8; 32],
-    pub(super) removed: Vec<ValidatorKey>,
-    /// Another one for the same number. Such a voter counts for whatever others vote for, so that whoever was
-    /// told the other vote comes to the same attempt. Two quorums of one number share an honest voter, who
-    /// votes once: only one can come about.
-    pub(super) other: Option<SignedStatement>,
-}
 
 impl Keygen {
     pub(super) fn handle_height(&mut self, height: BlockNumber, out: &mut Vec<Effect>) {
@@ -84,6 +67,13 @@ impl Keygen {
         BlockNumber(self.boundary(number.max(u64::from(self.running.attempt().0) + 1)))
     }
 
+    /// The number that is voted for at a height, if the running attempt is given up there.
+    pub(super) fn due(&self, height: BlockNumber) -> Attempt {
+        let Self { parameters, .. } = self;
+        let number = height.0.saturating_sub(parameters.start.0) / parameters.attempt_blocks;
+        Attempt(u32::try_from(number).unwrap_or(u32::MAX)).max(self.running.attempt().next())
+    }
+
     /// Blocks that statements which are on their way are waited for.
     pub(super) fn patience(&self) -> u64 {
         (self.parameters.attempt_blocks / 8).max(1)
@@ -102,9 +92,7 @@ impl Keygen {
         let next = self.running.attempt().next();
         if height >= self.deadline() {
             self.name_undisclosed(out);
-            let length = self.parameters.attempt_blocks;
-            let number = height.0.saturating_sub(self.parameters.start.0) / length;
-            let number = Attempt(u32::try_from(number).unwrap_or(u32::MAX)).max(next);
+            let number = self.due(height);
             if self.voted < number {
                 self.vote(number, true, height, out);
             }
@@ -130,12 +118,13 @@ impl Keygen {
         // Others may be silent since this member cannot give what they wait for, or since the attempt failed.
         let goes_on = !self.running.failed && !self.running.unable;
         let blamed = if goes_on { silent.as_slice() } else { &[] };
-        if let Some(awaited) = self.running.stage.awaited() {
-            for accused in blamed {
-                self.fault(*accused, FaultKind::Silent { awaited }, Vec::new(), out);
-            }
+        for (accused, awaited) in blamed {
+            self.fault(*accused, FaultKind::Silent { awaited: *awaited }, Vec::new(), out);
         }
-        let own_view = self.own_view(blamed);
+        let keys =
+            |missed: &[(ValidatorKey, Awaited)]| missed.iter().map(|(key, _)| *key).collect();
+        let (blamed, silent): (Vec<_>, Vec<_>) = (keys(blamed), keys(&silent));
+        let own_view = self.own_view(&blamed);
         let removed = self.proposed(number, &own_view, &silent).unwrap_or(own_view);
         self.voted = number;
         let id = KeygenId { set: self.parameters.set, attempt: number };
@@ -147,115 +136,12 @@ impl Keygen {
         place.and_then(|place| self.culprits.get(*place)).is_some_and(|culprit| *culprit)
     }
 
-    pub(super) fn receive_vote(
+    pub(super) fn begin(
         &mut self,
-        statement: &SignedStatement,
-        voter: usize,
-        number: Attempt,
-        removed: &[ValidatorKey],
-        height: BlockNumber,
+        attempt: Attempt,
+        removed: Vec<ValidatorKey>,
         out: &mut Vec<Effect>,
     ) {
-        if number < self.running.attempt() {
-            return self.help_late(statement, out);
-        }
-        let positions: Vec<_> = removed.iter().map(|key| self.index.get(key)).collect();
-        let in_order = positions.iter().all(Option::is_some)
-            && positions.windows(2).all(|pair| pair.first() < pair.last());
-        if number == self.running.attempt() || !in_order || !self.permits(removed.len()) {
-            return;
-        }
-        let digest = statement.digest();
-        let Some(votes) = self.votes.get(voter) else { return };
-        let known = votes.get(&number).cloned();
-        let too_low = votes.len() >= MAX_VOTES_PER_VALIDATOR
-            && votes.first_key_value().is_some_and(|(lowest, _)| number < *lowest);
-        let repeats = |vote: &Vote| vote.digest == digest || vote.other.is_some();
-        if known.as_ref().is_some_and(repeats) || too_low {
-            return;
-        }
-        if !verified(statement) {
-            self.rejected += 1;
-            return;
-        }
-        let candidates = if let Some(vote) = known {
-            let slot = statement.statement.body.slot().unwrap_or_default();
-            let evidence = vec![vote.statement, statement.clone()];
-            self.fault(statement.signer, FaultKind::Equivocation { slot }, evidence, out);
-            if let Some(vote) = self.votes.get_mut(voter).and_then(|votes| votes.get_mut(&number)) {
-                vote.other = Some(statement.clone());
-            }
-            let voted = self.votes.iter().filter_map(|votes| votes.get(&number));
-            voted.map(|vote| vote.removed.clone()).collect()
-        } else {
-            let (statement, removed) = (statement.clone(), removed.to_vec());
-            let vote = Vote { statement, digest, removed: removed.clone(), other: None };
-            if let Some(votes) = self.votes.get_mut(voter) {
-                votes.insert(number, vote);
-                while votes.len() > MAX_VOTES_PER_VALIDATOR {
-                    votes.pop_first();
-                }
-            }
-            BTreeSet::from([removed])
-        };
-        // Who is left out and lacks the votes for that stays behind, and its votes count nowhere.
-        let (signer, own) = (statement.signer, self.parameters.own);
-        if self.running.removed.contains(&signer) && signer != own {
-            self.show_votes(signer, out);
-        }
-        self.hear_resignation(statement, number, removed, height);
-        self.count_votes(number, candidates, height, out);
-    }
-
-    /// Begins the attempt without whom enough voted to leave out, if one of these `candidates` is that.
-    fn count_votes(
-        &mut self,
-        number: Attempt,
-        candidates: BTreeSet<Vec<ValidatorKey>>,
-        height: BlockNumber,
-        out: &mut Vec<Effect>,
-    ) {
-        let agree = |removed: &Vec<ValidatorKey>| self.agreeing(number, removed).count();
-        let most = candidates.into_iter().map(|removed| (agree(&removed), removed)).max();
-        let Some((agree, removed)) = most else { return };
-        if agree >= usize::from(self.threshold) {
-            return self.begin(number, removed, out);
-        }
-        // Who has no part in the running attempt has no view of it: it votes as somebody honest does.
-        let dishonest = self.parameters.validators.len() - usize::from(self.threshold);
-        if self.running.stage == Stage::LeftOut && self.voted < number && agree > dishonest {
-            self.voted = number;
-            let id = KeygenId { set: self.parameters.set, attempt: number };
-            let height = self.height.unwrap_or(height);
-            out.push(Effect::Say(PeerMessage::AttemptVote { id, removed, height }));
-        }
-    }
-
-    /// The votes that count for leaving these out of an attempt.
-    fn agreeing(&self, number: Attempt, removed: &[ValidatorKey]) -> impl Iterator<Item = &Vote> {
-        let votes = self.votes.iter().filter_map(move |votes| votes.get(&number));
-        votes.filter(move |vote| vote.other.is_some() || vote.removed == removed)
-    }
-
-    /// A member that votes for the next attempt before any member's deadline, and leaves nobody new out,
-    /// cannot go on with this one.
-    fn hear_resignation(
-        &mut self,
-        statement: &SignedStatement,
-        number: Attempt,
-        removed: &[ValidatorKey],
-        height: BlockNumber,
-    ) {
-        let deadline = self.first_deadline();
-        self.running.resigned |= number == self.running.attempt().next()
-            && removed == self.running.removed
-            && self.running.positions.contains_key(&statement.signer)
-            && self.running.stage < Stage::Confirming
-            && height < deadline
-            && self.height.is_some_and(|own| own < deadline);
-    }
-
-    fn begin(&mut self, attempt: Attempt, removed: Vec<ValidatorKey>, out: &mut Vec<Effect>) {
         let quorum = self.agreeing(attempt, &removed);
         let quorum = quorum.flat_map(|vote| [Some(&vote.statement), vote.other.as_ref()]);
         let quorum: Vec<_> = quorum.flatten().cloned().collect();
@@ -274,31 +160,9 @@ impl Keygen {
         self.running = Running::new(id, &parameters.validators, removed, parameters.own, *height);
         self.quorum = quorum;
         self.voted = self.voted.max(attempt);
-        for votes in &mut self.votes {
-            votes.retain(|number, _| *number > attempt);
-        }
+        self.drop_votes();
         self.enter(self.running.stage, out);
         self.take_early(out);
-    }
-
-    /// Shows the votes that began the running attempt to a validator that speaks of an earlier one.
-    pub(super) fn help_late(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) {
-        let late = statement.signer;
-        let known = late == self.parameters.own || self.running.helped.contains(&late);
-        if known || self.quorum.is_empty() || !verified(statement) {
-            return;
-        }
-        self.show_votes(late, out);
-    }
-
-    /// Shows the votes that began the running attempt to one who may lack them, once.
-    pub(super) fn show_votes(&mut self, to: ValidatorKey, out: &mut Vec<Effect>) {
-        if self.running.helped.insert(to) {
-            let id = self.running.id;
-            out.extend(self.quorum.iter().map(|vote| {
-                Effect::Tell(to, PeerMessage::Disclosure { id, statement: Enclosed::new(vote) })
-            }));
-        }
     }
 
     /// A transaction may be lost: `set_keys` is published again each length of an attempt.

@@ -12,8 +12,8 @@ use super::{
     Effect, Fault, FaultKind, FaultSummary, Input, InvalidParameters, Parameters, Stage, Summary,
     WaitingFor,
     attempt::{Running, Slot},
-    attempts::Vote,
     receive::Early,
+    votes::Vote,
 };
 
 /// Most faults that are kept of one validator; later ones are told once and not kept.
@@ -33,6 +33,8 @@ pub struct Keygen {
     pub(super) early: Vec<Early>,
     /// Per validator: its votes for attempts to come.
     pub(super) votes: Vec<BTreeMap<Attempt, Vote>>,
+    /// Per validator: the attempt that it was in when it last showed the votes for it.
+    pub(super) shown: Vec<Attempt>,
     /// The highest attempt number voted for.
     pub(super) voted: Attempt,
     /// The votes that began the running attempt.
@@ -78,6 +80,7 @@ impl Keygen {
             running,
             early: vec![Early::default(); count],
             votes: vec![BTreeMap::new(); count],
+            shown: vec![Attempt(0); count],
             voted: Attempt(0),
             quorum: Vec::new(),
             culprits: vec![false; count],

@@ -36,6 +36,7 @@ mod receive;
 mod removal;
 mod stages;
 mod summary;
+mod votes;
 mod waiting;
 
 pub use event::{Effect, Input, InvalidParameters, MusigRequest, Parameters};

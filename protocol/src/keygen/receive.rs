@@ -173,10 +173,14 @@ impl Keygen {
         out: &mut Vec<Effect>,
     ) {
         // Votes for an attempt come enclosed, from one who is in it already.
-        if let PeerMessage::Disclosure { statement: enclosed, .. } = message {
+        if let PeerMessage::Disclosure { id, statement: enclosed } = message {
             if let Ok(inner) = enclosed.open()
-                && matches!(inner.statement.body, Body::Keygen(PeerMessage::AttemptVote { .. }))
+                && let Body::Keygen(PeerMessage::AttemptVote { id: voted, .. }) =
+                    &inner.statement.body
             {
+                if voted == id {
+                    self.keep_shown(statement, signer, id.attempt);
+                }
                 self.receive(&inner, depth + 1, out);
             }
             return;

@@ -1,7 +1,7 @@
 //! Who waits for whom. A member that cannot go on says what it misses, those who hold it show it, and
 //! what is then still missing at the deadline is missing because its sender was silent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serai_messages::{
     BlockNumber, Enclosed, SignedStatement, ValidatorKey,
@@ -13,11 +13,16 @@ use super::{
     attempt::{Running, Slot},
 };
 
-/// How many members' waits are shown to all: all of a small set, and of a large one what its network carries.
-const MAX_PASSED_ON: usize = 8;
+/// How many members' waits are shown to all.
+const MAX_WAITS_PASSED_ON: usize = 14;
 
-/// Likewise, how many of the shares that each of these waits for.
-const MAX_SHARES_PASSED_ON: usize = 32;
+/// Statements that one member shows to all in an attempt because others wait for shares: in a set of up to
+/// fifteen every wait, every share, and what every member said after.
+const MAX_PASSED_ON: usize = 256;
+
+/// The same times the members, beyond which a member shows less: all together send about as much for this as for
+/// an attempt of 150 that nobody holds up.
+const MAX_PASSED_ON_OF_ALL: usize = 4800;
 
 impl Keygen {
     /// Past half of the attempt, says whose statements this member misses, once per stage.
@@ -72,10 +77,14 @@ impl Keygen {
         out: &mut Vec<Effect>,
     ) {
         let Some(key) = self.running.members.get(waiter).copied() else { return };
+        let Some((slot, from)) = self.wants(waiter, awaited) else { return };
         if key == self.parameters.own {
+            // What came while it was said.
+            if awaited == Awaited::Share {
+                self.pass_on_wanted(waiter, slot, &from, out);
+            }
             return;
         }
-        let Some((slot, from)) = self.wants(waiter, awaited) else { return };
         for position in from {
             let Some(held) = self.running.held(position, slot) else { continue };
             let statement = held.statement.clone();
@@ -106,7 +115,7 @@ impl Keygen {
         let own = self.running.own.filter(|own| slot == Slot::Share(Running::participant(*own)));
         let waited = own.and_then(|own| self.wants(own, Awaited::Share));
         if waited.is_some_and(|(_, from)| from.contains(&position)) {
-            self.disclose(statement, out);
+            self.pass_on(statement, out);
         }
     }
 
@@ -152,9 +161,10 @@ impl Keygen {
         if !self.is_late(height) {
             return;
         }
+        let mut shown = Vec::new();
         for member in self.others() {
             let Some(lacks) = self.lacks_shares(member) else { continue };
-            let Some((_, from)) = self.wants(member, Awaited::Share) else { continue };
+            let Some((slot, from)) = self.wants(member, Awaited::Share) else { continue };
             let held = self.running.held(member, Slot::Waiting(Awaited::Share));
             let Some(statement) = held.map(|held| held.statement.clone()) else { continue };
             // Who is missed here as well is blamed by all for the own wait, which all were told; and this member
@@ -166,11 +176,11 @@ impl Keygen {
             if from.iter().all(is_known) {
                 continue;
             }
-            let passed_on = &mut self.running.waiting_passed_on;
-            if passed_on.len() < MAX_PASSED_ON || passed_on.contains(&member) {
-                passed_on.insert(member);
-                self.disclose(&statement, out);
-                self.disclose_wanted_shares(member, out);
+            let passed_on = &self.running.waiting_passed_on;
+            let is_first = passed_on.len() < MAX_WAITS_PASSED_ON || passed_on.contains(&member);
+            if is_first && self.pass_on(&statement, out) {
+                self.running.waiting_passed_on.insert(member);
+                shown.push((member, slot, from));
                 continue;
             }
             for lacking in lacks {
@@ -182,30 +192,54 @@ impl Keygen {
                 }
             }
         }
+        for (waiter, slot, from) in shown {
+            self.pass_on_wanted(waiter, slot, &from, out);
+        }
     }
 
     /// Shows all what is held here of the shares that a member says it waits for, and what it said once it had them:
     /// whoever showed either to some alone would have these blame one, and the others somebody else.
-    fn disclose_wanted_shares(&mut self, waiter: usize, out: &mut Vec<Effect>) {
-        let Some((slot, from)) = self.wants(waiter, Awaited::Share) else { return };
+    fn pass_on_wanted(
+        &mut self,
+        waiter: usize,
+        slot: Slot,
+        from: &BTreeSet<usize>,
+        out: &mut Vec<Effect>,
+    ) {
         let shares = from.iter().filter_map(|position| self.running.held(*position, slot));
-        let shares = shares.take(MAX_SHARES_PASSED_ON);
         let lacks = from.iter().any(|position| self.running.held(*position, slot).is_none());
         let went_on = self.running.held(waiter, Slot::ProofPreprocess).filter(|_| lacks);
-        let held: Vec<_> = shares.chain(went_on).map(|held| held.statement.clone()).collect();
+        let held: Vec<_> =
+            went_on.into_iter().chain(shares).map(|it| it.statement.clone()).collect();
         for statement in held {
-            self.disclose(&statement, out);
+            self.pass_on(&statement, out);
         }
     }
 
-    /// Who is to blame that this attempt does not go on, if nobody is proven to be: members that were silent, and
+    /// Shows a statement to all, if not too much was shown in this attempt; false if so.
+    fn pass_on(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) -> bool {
+        let running = &mut self.running;
+        if running.disclosed.contains(&statement.digest()) {
+            return true;
+        }
+        let most = (MAX_PASSED_ON_OF_ALL / running.members.len().max(1)).min(MAX_PASSED_ON);
+        if running.passed_on >= most {
+            return false;
+        }
+        running.passed_on += 1;
+        self.disclose(statement, out);
+        true
+    }
+
+    /// Who is to blame that this attempt does not go on, if nobody is proven to be, and what is missed of them: members that were silent, and
     /// who keeps a share from any member that says so, which excuses that one at the next stage. Of an attempt that
     /// failed, whose members go no further, only the latter are.
-    pub(super) fn silent(&self) -> Vec<ValidatorKey> {
-        let (Some(slot), running) = (self.running.stage_slot(), &self.running) else {
+    pub(super) fn silent(&self) -> Vec<(ValidatorKey, Awaited)> {
+        let running = &self.running;
+        let (Some(slot), Some(awaited)) = (running.stage_slot(), running.stage.awaited()) else {
             return Vec::new();
         };
-        let mut silent = BTreeSet::new();
+        let mut silent = BTreeMap::new();
         for member in self.others() {
             let heard = running.waiting_heard.get(&member).copied().flatten();
             let lacks = self.lacks_shares(member).filter(|_| self.is_answerable(heard));
@@ -213,14 +247,14 @@ impl Keygen {
             let said = running.held(member, slot).is_some() && running.stage != Stage::Party;
             let is_excused = !lacks.is_empty() && running.stage > Stage::Shares;
             if running.needs(member) && !said && !is_excused && !running.failed {
-                silent.insert(member);
+                silent.entry(member).or_insert(awaited);
             }
-            silent.extend(lacks);
+            silent.extend(lacks.into_iter().map(|lacking| (lacking, Awaited::Share)));
         }
-        let members = running.members.iter().enumerate();
-        let is_silent =
-            |position: &usize| silent.contains(position) && running.own != Some(*position);
-        members.filter(|(position, _)| is_silent(position)).map(|(_, key)| *key).collect()
+        let others = silent.into_iter().filter(|(position, _)| running.own != Some(*position));
+        let missed =
+            |(position, awaited)| Some((*running.members.get::<usize>(position)?, awaited));
+        others.filter_map(missed).collect()
     }
 
     fn others(&self) -> impl Iterator<Item = usize> + use<> {

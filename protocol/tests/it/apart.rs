@@ -1,7 +1,8 @@
 //! Liars that keep the others' views apart, so that their votes for the next attempt differ.
 
 use serai_messages::keygen::{KeygenId, PeerMessage};
-use serai_messages::{Attempt, BlockNumber, Body, SignedStatement};
+use serai_messages::{Attempt, BlockNumber, Body, Enclosed, SignedStatement};
+use serai_protocol::keygen::Input;
 
 use crate::world::{ATTEMPT_BLOCKS, SET, START, World};
 
@@ -93,6 +94,78 @@ fn a_proposal_that_goes_no_further_is_not_followed() {
         assert!(others().all(|index| world.attempt(index) == 2));
         world.assert_replays();
     }
+}
+
+/// A liar says nothing but votes: to a member that was away for attempt 0 only such as are for numbers far ahead,
+/// to the others what they vote. The member comes to their attempt all the same.
+#[test]
+fn votes_for_numbers_far_ahead_keep_nobody_behind() {
+    const LIAR: usize = 2;
+    const AWAY: usize = 3;
+    for seed in 0..4 {
+        let mut world = World::tampered(4, seed, |from, to, message| {
+            let lost = from == LIAR || from == AWAY && message.id().attempt.0 == 0;
+            (to == from || !lost).then(|| message.clone())
+        });
+        world.unheard = Some(LIAR);
+        for number in 1_000_000..1_000_004 {
+            let id = KeygenId { set: SET, attempt: Attempt(number) };
+            let vote =
+                PeerMessage::AttemptVote { id, removed: Vec::new(), height: BlockNumber(START) };
+            let vote = world.sign(LIAR, vote);
+            world.deliver(AWAY, vote);
+        }
+        world.settle();
+        world.validators[AWAY].off = true;
+        let mut voted = 0;
+        for _ in 0..24 * ATTEMPT_BLOCKS {
+            world.settle();
+            let votes: Vec<_> = world.votes(0).into_iter().skip(voted).collect();
+            voted += votes.len();
+            for vote in votes {
+                let vote = world.sign(LIAR, vote);
+                for to in [0, 1] {
+                    world.deliver(to, vote.clone());
+                }
+            }
+            world.settle();
+            world.block();
+            if world.height == START + ATTEMPT_BLOCKS + 1 {
+                world.switch_on(AWAY);
+            }
+        }
+        world.settle();
+        let attempts: Vec<_> = (0..4).map(|index| world.attempt(index)).collect();
+        assert!(world.all_done([0, 1, AWAY]), "{attempts:?}");
+        let liar = world.key(LIAR);
+        assert!(world.published.iter().all(|(removed, _)| *removed == [liar]));
+        world.assert_replays();
+    }
+}
+
+/// A member comes late, when a voter whom the others' attempt needed has voted for many numbers since: it is shown
+/// that vote, and takes it.
+#[test]
+fn a_vote_that_is_shown_counts_whatever_its_voter_says_since() {
+    const LATE: usize = 3;
+    let mut world = World::new(4, 1);
+    let vote = |number| {
+        let id = KeygenId { set: SET, attempt: Attempt(number) };
+        let height = BlockNumber(START + u64::from(number) * ATTEMPT_BLOCKS);
+        PeerMessage::AttemptVote { id, removed: Vec::new(), height }
+    };
+    world.input(LATE, Input::Height(BlockNumber(START + 9 * ATTEMPT_BLOCKS)));
+    for number in 1..10 {
+        let statement = world.sign(2, vote(number));
+        world.input(LATE, Input::Statement(statement));
+    }
+    for voter in 0..3 {
+        let shown = Enclosed::new(&world.sign(voter, vote(1)));
+        let id = KeygenId { set: SET, attempt: Attempt(1) };
+        let shown = world.sign(0, PeerMessage::Disclosure { id, statement: shown });
+        world.input(LATE, Input::Statement(shown));
+    }
+    assert_eq!(world.attempt(LATE), 1);
 }
 
 /// Three liars of ten keep their shares from three, two and two of the others, which each miss one of them only.

@@ -169,6 +169,15 @@ impl World {
         })
     }
 
+    /// What this validator votes for, in its order.
+    pub fn votes(&self, index: usize) -> Vec<PeerMessage> {
+        let votes = self.validators[index].effects.iter().filter_map(|effect| match effect {
+            Effect::Say(vote @ PeerMessage::AttemptVote { .. }) => Some(vote.clone()),
+            _ => None,
+        });
+        votes.collect()
+    }
+
     /// Everybody but these liars holds nothing against anybody but them.
     pub fn assert_others_blame_only(&self, liars: &[usize]) {
         let keys: Vec<_> = liars.iter().map(|liar| self.key(*liar)).collect();
