@@ -69,7 +69,7 @@ impl Adversary {
         let silent_from = draw.below(180_000);
         let victims = (0..validators.len()).filter(|_| draw.chance(500)).collect();
         let stalling = Stalling::new(validators.len(), &mut draw);
-        let votes_far_ahead = draw.chance(FAR_AHEAD);
+        let votes_far_ahead = Draw::new(!seed).chance(FAR_AHEAD);
         Self {
             signer,
             draw,

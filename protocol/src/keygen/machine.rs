@@ -16,7 +16,7 @@ use super::{
     votes::Vote,
 };
 
-/// Most faults that are kept of one validator; later ones are told once and not kept.
+/// Most faults that are kept of one validator. Of one that is proven to be at fault later ones are told nobody.
 const MAX_FAULTS_PER_VALIDATOR: usize = 16;
 
 /// Key generation of one set.
@@ -33,7 +33,7 @@ pub struct Keygen {
     pub(super) early: Vec<Early>,
     /// Per validator: its votes for attempts to come.
     pub(super) votes: Vec<BTreeMap<Attempt, Vote>>,
-    /// Per validator: the attempt that it was in when it last showed the votes for it.
+    /// Per validator: the highest attempt of which it showed the votes, being in it.
     pub(super) shown: Vec<Attempt>,
     /// The highest attempt number voted for.
     pub(super) voted: Attempt,
@@ -202,15 +202,11 @@ impl Keygen {
         out: &mut Vec<Effect>,
     ) {
         let attempt = self.running.attempt();
-        let known = |fault: &&Fault| fault.accused == accused;
-        if self
-            .faults
-            .iter()
-            .filter(known)
-            .any(|fault| fault.attempt == attempt && fault.kind.name() == kind.name())
-        {
+        let known: Vec<_> = self.faults.iter().filter(|fault| fault.accused == accused).collect();
+        if known.iter().any(|fault| fault.attempt == attempt && fault.kind.name() == kind.name()) {
             return;
         }
+        let told_enough = known.len() >= MAX_FAULTS_PER_VALIDATOR && self.is_culprit(&accused);
         let proven = !evidence.is_empty();
         // An own fault is for the operator to see; the others will say what follows from it.
         if proven && accused != self.parameters.own {
@@ -221,13 +217,15 @@ impl Keygen {
             self.running.failed |= self.running.positions.contains_key(&accused)
                 && self.running.stage < Stage::Confirming;
             // All members have agreed on the commitments, and hold them.
-            if !matches!(kind, FaultKind::InvalidCommitments { .. }) {
+            if !matches!(kind, FaultKind::InvalidCommitments { .. }) && !told_enough {
                 let id = self.running.id;
                 let statements = evidence.iter().map(Enclosed::new).collect();
                 out.push(Effect::Say(PeerMessage::Evidence { id, statements }));
             }
         }
-        self.record(Fault { attempt, accused, kind, evidence }, out);
+        if !told_enough {
+            self.record(Fault { attempt, accused, kind, evidence }, out);
+        }
     }
 
     /// Records a fault from which nothing more follows.

@@ -40,9 +40,9 @@ impl Keygen {
     }
 
     /// What brings views together that differ: at every second number, counted from the running attempt, what a
-    /// member whose turn it is voted for the number before, if that is acceptable. At the others all vote by their own view,
-    /// which gives the next proposer something to propose. Rotating coordinators, as in Chandra and Toueg,
-    /// "Unreliable Failure Detectors for Reliable Distributed Systems", 1996.
+    /// member whose turn it is voted for the number before, if that is acceptable. At the others all vote by
+    /// their own view, which gives the next proposer something to propose. Rotating coordinators, as in Chandra
+    /// and Toueg, "Unreliable Failure Detectors for Reliable Distributed Systems", 1996.
     pub(super) fn proposed(
         &self,
         number: Attempt,
@@ -67,8 +67,8 @@ impl Keygen {
     }
 
     /// Whether an attempt without these keeps out whom the running one does and this validator would, but for the
-    /// merely silent where these permit no more, and leaves out somebody new if this validator would. Otherwise a liar whose turn it
-    /// is would have the same attempt begin anew.
+    /// merely silent where these permit no more, and leaves out somebody new if this validator would. Otherwise
+    /// a liar whose turn it is would have the same attempt begin anew.
     fn goes_further(&self, removed: &[ValidatorKey], own_view: &[ValidatorKey]) -> bool {
         let is_out = |key: &ValidatorKey| self.running.removed.contains(key);
         let names_new = |keys: &[ValidatorKey]| keys.iter().any(|key| !is_out(key));

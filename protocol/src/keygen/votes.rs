@@ -9,7 +9,8 @@ use serai_messages::{
 
 use super::{Effect, FaultKind, Keygen, Stage, receive::verified};
 
-/// Votes of one validator that are kept, besides those for attempts whose votes somebody shows.
+/// Votes of one validator that are kept for attempts that are due, and as many for later ones, besides those for
+/// attempts whose votes somebody shows.
 const MAX_VOTES_PER_VALIDATOR: usize = 4;
 
 /// A vote for an attempt to come.
@@ -34,6 +35,10 @@ impl Keygen {
         height: BlockNumber,
         out: &mut Vec<Effect>,
     ) {
+        if statement.signer == self.parameters.own && verified(statement) {
+            // Also one that was said before a restart, by other rules: nobody votes twice for a number.
+            self.voted = self.voted.max(number);
+        }
         if number < self.running.attempt() {
             return self.help_late(statement, out);
         }
@@ -82,8 +87,8 @@ impl Keygen {
         self.count_votes(number, candidates, height, out);
     }
 
-    /// Takes the votes of an attempt that a validator is in: they are kept until it shows those of a later one,
-    /// whatever else their voters say.
+    /// Keeps the votes of an attempt that a validator is in and shows, from now on until it shows those of a later
+    /// one, whatever else their voters say.
     pub(super) fn keep_shown(&mut self, statement: &SignedStatement, by: usize, number: Attempt) {
         let Some(shown) = self.shown.get_mut(by).filter(|shown| **shown < number) else { return };
         if verified(statement) {
@@ -106,17 +111,19 @@ impl Keygen {
         self.votes = votes;
     }
 
-    /// Which of the numbers that one validator voted for are not kept, but for those that somebody shows: first
-    /// the highest that are not due, which an honest one does not vote for before these are of use, then the
-    /// lowest.
-    fn too_many(&self, mut numbers: BTreeSet<Attempt>) -> Vec<Attempt> {
+    /// Which of the numbers that one validator voted for are not kept: of those that are due here all but the
+    /// highest, of others all but the lowest. Others' heights may be ahead of the own one; and no number far ahead
+    /// takes the place of what is needed now.
+    fn too_many(&self, mut numbers: BTreeSet<Attempt>) -> BTreeSet<Attempt> {
         numbers.retain(|number| !self.shown.contains(number));
-        let due = self.due(self.height.unwrap_or(self.parameters.start));
-        let mut dropped = Vec::new();
-        while numbers.len() > MAX_VOTES_PER_VALIDATOR {
-            let not_due = numbers.last().is_some_and(|number| *number > due);
-            dropped.extend(if not_due { numbers.pop_last() } else { numbers.pop_first() });
+        let height = self.height.unwrap_or(self.parameters.start);
+        let due = self.due(height).max(self.voted).next();
+        let mut dropped = numbers.split_off(&due);
+        for _ in 0..MAX_VOTES_PER_VALIDATOR {
+            numbers.pop_last();
+            dropped.pop_first();
         }
+        dropped.append(&mut numbers);
         dropped
     }
 

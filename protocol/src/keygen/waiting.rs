@@ -20,8 +20,7 @@ const MAX_WAITS_PASSED_ON: usize = 14;
 /// fifteen every wait, every share, and what every member said after.
 const MAX_PASSED_ON: usize = 256;
 
-/// The same times the members, beyond which a member shows less: all together send about as much for this as for
-/// an attempt of 150 that nobody holds up.
+/// Of a larger set a member shows fewer, so that what all show one other in an attempt stays the same.
 const MAX_PASSED_ON_OF_ALL: usize = 4800;
 
 impl Keygen {
@@ -115,7 +114,7 @@ impl Keygen {
         let own = self.running.own.filter(|own| slot == Slot::Share(Running::participant(*own)));
         let waited = own.and_then(|own| self.wants(own, Awaited::Share));
         if waited.is_some_and(|(_, from)| from.contains(&position)) {
-            self.pass_on(statement, out);
+            self.pass_on(statement, MAX_WAITS_PASSED_ON, out);
         }
     }
 
@@ -143,8 +142,8 @@ impl Keygen {
     }
 
     /// Whose shares, of those that a member says it waits for, are not here; nobody's once it has gone on, and `None`
-    /// if it does not say that it waits for any. All broadcasts of earlier stages are here, so nothing but a share may be missing to somebody else; who
-    /// has come further than the shares had them all.
+    /// if it does not say that it waits for any. All broadcasts of earlier stages are here, so nothing but a
+    /// share may be missing to somebody else; who has come further than the shares had them all.
     fn lacks_shares(&self, member: usize) -> Option<Vec<usize>> {
         let running = &self.running;
         let among_shares = matches!(running.stage, Stage::Shares | Stage::ProofPreprocesses);
@@ -178,7 +177,7 @@ impl Keygen {
             }
             let passed_on = &self.running.waiting_passed_on;
             let is_first = passed_on.len() < MAX_WAITS_PASSED_ON || passed_on.contains(&member);
-            if is_first && self.pass_on(&statement, out) {
+            if is_first && self.pass_on(&statement, 0, out) {
                 self.running.waiting_passed_on.insert(member);
                 shown.push((member, slot, from));
                 continue;
@@ -212,18 +211,23 @@ impl Keygen {
         let held: Vec<_> =
             went_on.into_iter().chain(shares).map(|it| it.statement.clone()).collect();
         for statement in held {
-            self.pass_on(&statement, out);
+            self.pass_on(&statement, MAX_WAITS_PASSED_ON, out);
         }
     }
 
-    /// Shows a statement to all, if not too much was shown in this attempt; false if so.
-    fn pass_on(&mut self, statement: &SignedStatement, out: &mut Vec<Effect>) -> bool {
+    /// Shows a statement to all, if as many as `reserved` can be shown in this attempt after it; false if not.
+    fn pass_on(
+        &mut self,
+        statement: &SignedStatement,
+        reserved: usize,
+        out: &mut Vec<Effect>,
+    ) -> bool {
         let running = &mut self.running;
         if running.disclosed.contains(&statement.digest()) {
             return true;
         }
         let most = (MAX_PASSED_ON_OF_ALL / running.members.len().max(1)).min(MAX_PASSED_ON);
-        if running.passed_on >= most {
+        if running.passed_on.saturating_add(reserved) >= most {
             return false;
         }
         running.passed_on += 1;
@@ -231,9 +235,9 @@ impl Keygen {
         true
     }
 
-    /// Who is to blame that this attempt does not go on, if nobody is proven to be, and what is missed of them: members that were silent, and
-    /// who keeps a share from any member that says so, which excuses that one at the next stage. Of an attempt that
-    /// failed, whose members go no further, only the latter are.
+    /// Who is to blame that this attempt does not go on, if nobody is proven to be, and what is missed of them:
+    /// members that were silent, and who keeps a share from any member that says so, which excuses that one at
+    /// the next stage. Of an attempt that failed, whose members go no further, only the latter are.
     pub(super) fn silent(&self) -> Vec<(ValidatorKey, Awaited)> {
         let running = &self.running;
         let (Some(slot), Some(awaited)) = (running.stage_slot(), running.stage.awaited()) else {
