@@ -143,29 +143,64 @@ fn votes_for_numbers_far_ahead_keep_nobody_behind() {
     }
 }
 
+const LATE: usize = 3;
+
+fn vote_for(number: u32) -> PeerMessage {
+    let id = KeygenId { set: SET, attempt: Attempt(number) };
+    PeerMessage::AttemptVote { id, removed: Vec::new(), height: due(number) }
+}
+
+fn due(number: u32) -> BlockNumber {
+    BlockNumber(START + u64::from(number) * ATTEMPT_BLOCKS)
+}
+
+fn tell_late(world: &mut World, from: usize, message: PeerMessage) {
+    let statement = world.sign(from, message);
+    world.input(LATE, Input::Statement(statement));
+}
+
 /// A member comes late, when a voter whom the others' attempt needed has voted for many numbers since: it is shown
 /// that vote, and takes it.
 #[test]
 fn a_vote_that_is_shown_counts_whatever_its_voter_says_since() {
-    const LATE: usize = 3;
     let mut world = World::new(4, 1);
-    let vote = |number| {
-        let id = KeygenId { set: SET, attempt: Attempt(number) };
-        let height = BlockNumber(START + u64::from(number) * ATTEMPT_BLOCKS);
-        PeerMessage::AttemptVote { id, removed: Vec::new(), height }
-    };
-    world.input(LATE, Input::Height(BlockNumber(START + 9 * ATTEMPT_BLOCKS)));
+    world.input(LATE, Input::Height(due(9)));
     for number in 1..10 {
-        let statement = world.sign(2, vote(number));
-        world.input(LATE, Input::Statement(statement));
+        tell_late(&mut world, 2, vote_for(number));
     }
+    let id = vote_for(1).id();
     for voter in 0..3 {
-        let shown = Enclosed::new(&world.sign(voter, vote(1)));
-        let id = KeygenId { set: SET, attempt: Attempt(1) };
-        let shown = world.sign(0, PeerMessage::Disclosure { id, statement: shown });
-        world.input(LATE, Input::Statement(shown));
+        let statement = Enclosed::new(&world.sign(voter, vote_for(1)));
+        tell_late(&mut world, 0, PeerMessage::Disclosure { id, statement });
     }
     assert_eq!(world.attempt(LATE), 1);
+}
+
+#[test]
+fn votes_far_ahead_take_no_place_of_one_that_is_due() {
+    let mut world = World::new(4, 1);
+    for number in (1_000_000..1_000_010).chain([1]) {
+        tell_late(&mut world, 2, vote_for(number));
+    }
+    for voter in [0, 1] {
+        tell_late(&mut world, voter, vote_for(1));
+    }
+    assert_eq!(world.attempt(LATE), 1);
+}
+
+/// One whose chain is behind another's hears each of its votes before the block at which it is due.
+#[test]
+fn votes_of_one_who_is_a_block_ahead_count() {
+    let mut world = World::new(4, 1);
+    for number in 1..20 {
+        world.input(LATE, Input::Height(BlockNumber(due(number).0 - 1)));
+        tell_late(&mut world, 0, vote_for(number));
+        world.input(LATE, Input::Height(due(number)));
+    }
+    for voter in [1, 2] {
+        tell_late(&mut world, voter, vote_for(19));
+    }
+    assert_eq!(world.attempt(LATE), 19);
 }
 
 /// Three liars of ten keep their shares from three, two and two of the others, which each miss one of them only.

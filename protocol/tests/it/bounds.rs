@@ -5,9 +5,9 @@ use serai_messages::{
     Attempt, BlockHash, BlockNumber, Enclosed, Participant, SignatureBytes, ValidatorKey,
     keygen::{KeygenId, PeerMessage, PerKey},
 };
-use serai_protocol::keygen::{Input, InvalidParameters, Keygen};
+use serai_protocol::keygen::{Effect, Input, InvalidParameters, Keygen};
 
-use crate::world::{SET, World};
+use crate::world::{ATTEMPT_BLOCKS, SET, World};
 
 #[test]
 fn impossible_sets_are_refused() {
@@ -71,7 +71,10 @@ fn statements_of_attempts_to_come_are_bounded_per_sender() {
             let removed = Vec::new();
             let height = BlockNumber(u64::from(kind));
             let vote = world.sign(1, PeerMessage::AttemptVote { id, removed, height });
-            world.input(0, Input::Statement(vote));
+            world.input(0, Input::Statement(vote.clone()));
+            let statement = Enclosed::new(&vote);
+            let shown = world.sign(1, PeerMessage::Disclosure { id, statement });
+            world.input(0, Input::Statement(shown));
         }
         if round == 6 {
             after_first = size(&world);
@@ -82,6 +85,35 @@ fn statements_of_attempts_to_come_are_bounded_per_sender() {
     let faults = format!("{:?}", world.validators[0].keygen.summary().faults).len();
     assert!(size(&world) < after_first + 20 * faults, "{} {after_first}", size(&world));
     assert!(world.validators[0].keygen.summary().faults.len() <= 16);
+}
+
+/// All shares of all but one come late, and that one holds up the next stage: not all is shown to all.
+#[test]
+fn what_is_shown_because_others_wait_is_bounded() {
+    const SILENT: usize = 7;
+    const COUNT: usize = 20;
+    let mut world = World::tampered(COUNT, 5, |from, to, message| {
+        let first = message.id().attempt.0 == 0;
+        let lost = match message {
+            PeerMessage::Share { .. } if first => from != SILENT,
+            PeerMessage::ProofPreprocess { .. } | PeerMessage::Disclosure { .. } => from == SILENT,
+            _ => from == SILENT && !first,
+        };
+        (from == to || !lost).then(|| message.clone())
+    });
+    world.unheard = Some(SILENT);
+    world.run(4 * ATTEMPT_BLOCKS, |world| world.attempt(0) > 0);
+    for index in (0..COUNT).filter(|index| *index != SILENT) {
+        let own = world.key(index);
+        let shown = world.validators[index].effects.iter().filter(|effect| match effect {
+            Effect::Say(PeerMessage::Disclosure { statement, .. }) => {
+                statement.open().unwrap().signer != own
+            }
+            _ => false,
+        });
+        let shown = shown.count();
+        assert!((200..=240).contains(&shown), "{index}: {shown}");
+    }
 }
 
 #[test]

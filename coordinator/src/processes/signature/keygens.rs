@@ -36,8 +36,8 @@ struct Session {
     muted: bool,
 }
 
-/// What a session's log takes of one signer. An honest one says some dozens of statements in an
-/// attempt, and may have to show what every other member said.
+/// What a session's log takes of one signer. An honest one says some dozens of statements in an attempt, and in
+/// one that is held up shows one other member at most some hundreds that others said.
 const SHARE: Share = Share { statements: 10_000, bytes: 32 * 1024 * 1024 };
 
 /// All running key generations.
@@ -262,13 +262,17 @@ impl Keygens {
                     )?;
                     self.speaker.post(out.transaction, *validator, &statement)?;
                 }
-                queue.push_back(Input::Statement(statement));
+                if !shows_anothers(&statement) {
+                    queue.push_back(Input::Statement(statement));
+                }
                 out.wake.network = true;
             }
             Effect::Tell(to, message) => {
                 let statement = self.sign(out.transaction, message)?;
                 self.speaker.post(out.transaction, to, &statement)?;
-                queue.push_back(Input::Statement(statement));
+                if !shows_anothers(&statement) {
+                    queue.push_back(Input::Statement(statement));
+                }
                 out.wake.network = true;
             }
             Effect::ToProcessor(message) => out.send(Outgoing::Keygen(&message))?,
@@ -330,6 +334,12 @@ impl Keygens {
             None => Ok(statement.clone()),
         }
     }
+}
+
+/// Whether a statement tells only what its signer holds, so that its own machine learns nothing by it. Others can
+/// have a member show much, which must not take its share of the log.
+fn shows_anothers(statement: &SignedStatement) -> bool {
+    matches!(statement.statement.body, Body::Keygen(PeerMessage::Disclosure { .. }))
 }
 
 /// Counts a statement towards its signer's share of the log; whether the input still fits.
