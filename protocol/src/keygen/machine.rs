@@ -16,7 +16,7 @@ use super::{
     votes::Vote,
 };
 
-/// Most faults that are kept of one validator. Of one that is proven to be at fault later ones are told nobody.
+/// Most faults that are kept of one validator. Where all of these have evidence, later ones are told nobody.
 const MAX_FAULTS_PER_VALIDATOR: usize = 16;
 
 /// Key generation of one set.
@@ -206,7 +206,8 @@ impl Keygen {
         if known.iter().any(|fault| fault.attempt == attempt && fault.kind.name() == kind.name()) {
             return;
         }
-        let told_enough = known.len() >= MAX_FAULTS_PER_VALIDATOR && self.is_culprit(&accused);
+        let told = known.iter().filter(|fault| !fault.evidence.is_empty()).count();
+        let told_enough = told >= MAX_FAULTS_PER_VALIDATOR;
         let proven = !evidence.is_empty();
         // An own fault is for the operator to see; the others will say what follows from it.
         if proven && accused != self.parameters.own {

@@ -75,7 +75,7 @@ impl Keygen {
             if let Some(votes) = self.votes.get_mut(voter) {
                 votes.insert(number, vote);
             }
-            self.drop_votes();
+            self.drop_votes_of(voter);
             BTreeSet::from([removed])
         };
         // Who is left out and lacks the votes for that stays behind, and its votes count nowhere.
@@ -87,8 +87,8 @@ impl Keygen {
         self.count_votes(number, candidates, height, out);
     }
 
-    /// Keeps the votes of an attempt that a validator is in and shows, from now on until it shows those of a later
-    /// one, whatever else their voters say.
+    /// Keeps the votes of an attempt that a validator is in and shows, those that come from now on, until it shows
+    /// those of a later one, whatever else their voters say.
     pub(super) fn keep_shown(&mut self, statement: &SignedStatement, by: usize, number: Attempt) {
         let Some(shown) = self.shown.get_mut(by).filter(|shown| **shown < number) else { return };
         if verified(statement) {
@@ -99,32 +99,35 @@ impl Keygen {
         }
     }
 
-    /// Drops votes for attempts that are over, and what is too many of one voter.
+    /// Drops votes for attempts that are over, and what is too many of a voter.
     pub(super) fn drop_votes(&mut self) {
-        let mut votes = std::mem::take(&mut self.votes);
-        for votes in &mut votes {
-            votes.retain(|number, _| *number > self.running.attempt());
-            for number in self.too_many(votes.keys().copied().collect()) {
+        for voter in 0..self.votes.len() {
+            self.drop_votes_of(voter);
+        }
+    }
+
+    fn drop_votes_of(&mut self, voter: usize) {
+        let over = self.running.attempt();
+        let Some(votes) = self.votes.get_mut(voter) else { return };
+        votes.retain(|number, _| *number > over);
+        let numbers = votes.keys().copied().collect();
+        for number in self.too_many(numbers) {
+            if let Some(votes) = self.votes.get_mut(voter) {
                 votes.remove(&number);
             }
         }
-        self.votes = votes;
     }
 
     /// Which of the numbers that one validator voted for are not kept: of those that are due here all but the
     /// highest, of others all but the lowest. Others' heights may be ahead of the own one; and no number far ahead
     /// takes the place of what is needed now.
-    fn too_many(&self, mut numbers: BTreeSet<Attempt>) -> BTreeSet<Attempt> {
+    fn too_many(&self, mut numbers: BTreeSet<Attempt>) -> Vec<Attempt> {
         numbers.retain(|number| !self.shown.contains(number));
         let height = self.height.unwrap_or(self.parameters.start);
-        let due = self.due(height).max(self.voted).next();
-        let mut dropped = numbers.split_off(&due);
-        for _ in 0..MAX_VOTES_PER_VALIDATOR {
-            numbers.pop_last();
-            dropped.pop_first();
-        }
-        dropped.append(&mut numbers);
-        dropped
+        let first_later = self.due(height).max(self.voted).next();
+        let later = numbers.split_off(&first_later).into_iter();
+        let due = numbers.into_iter().rev();
+        later.skip(MAX_VOTES_PER_VALIDATOR).chain(due.skip(MAX_VOTES_PER_VALIDATOR)).collect()
     }
 
     /// Begins the attempt without whom enough voted to leave out, if one of these `candidates` is that.

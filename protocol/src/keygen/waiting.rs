@@ -20,7 +20,8 @@ const MAX_WAITS_PASSED_ON: usize = 14;
 /// fifteen every wait, every share, and what every member said after.
 const MAX_PASSED_ON: usize = 256;
 
-/// Of a larger set a member shows fewer, so that what all show one other in an attempt stays the same.
+/// Of a larger set a member shows fewer, so that what all show one other in an attempt stays the same; beside it
+/// each shows its own shares to who waits for them.
 const MAX_PASSED_ON_OF_ALL: usize = 4800;
 
 impl Keygen {

@@ -203,6 +203,18 @@ fn votes_of_one_who_is_a_block_ahead_count() {
     assert_eq!(world.attempt(LATE), 19);
 }
 
+/// One that was restarted by other rules hears what it voted for before: it does not vote for that number again.
+#[test]
+fn nobody_votes_again_for_a_number_that_it_voted_for() {
+    let mut world = World::new(4, 1);
+    world.input(LATE, Input::Height(due(0)));
+    tell_late(&mut world, LATE, vote_for(1));
+    for number in [1, 2] {
+        world.input(LATE, Input::Height(due(number)));
+        assert_eq!(world.votes(LATE).len(), usize::from(number == 2));
+    }
+}
+
 /// Three liars of ten keep their shares from three, two and two of the others, which each miss one of them only.
 #[test]
 fn who_keeps_shares_from_some_is_missed_by_all() {

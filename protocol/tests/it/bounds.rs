@@ -87,7 +87,8 @@ fn statements_of_attempts_to_come_are_bounded_per_sender() {
     assert!(world.validators[0].keygen.summary().faults.len() <= 16);
 }
 
-/// All shares of all but one come late, and that one holds up the next stage: not all is shown to all.
+/// The shares of all but one are lost and come by disclosures, and that one holds up the next stage: of what all
+/// waited for, not all is shown to all.
 #[test]
 fn what_is_shown_because_others_wait_is_bounded() {
     const SILENT: usize = 7;
@@ -129,6 +130,22 @@ fn statements_nested_in_statements_end() {
         statement = world.sign(1, PeerMessage::Disclosure { id, statement: enclosed });
     }
     assert_eq!(world.validators[0].keygen.handle(&Input::Statement(statement)), []);
+}
+
+#[test]
+fn own_disclosures_change_nothing() {
+    let mut world = World::new(4, 6);
+    world.settle();
+    for signer in 0..4 {
+        let shown = world.heard(0, signer, "announcement").unwrap();
+        let id = KeygenId { set: SET, attempt: Attempt(0) };
+        let statement = Enclosed::new(&shown);
+        let own = world.sign(0, PeerMessage::Disclosure { id, statement });
+        let keygen = &mut world.validators[0].keygen;
+        let before = format!("{keygen:?}");
+        assert_eq!(keygen.handle(&Input::Statement(own)), []);
+        assert_eq!(format!("{keygen:?}"), before);
+    }
 }
 
 /// Kinds of statements that a noisy member may change or keep back.

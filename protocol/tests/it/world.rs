@@ -240,20 +240,27 @@ impl World {
         self.queue.push(Event::Deliver(to, statement));
     }
 
+    /// A validator learns nothing by what it shows itself.
+    fn hear_own(&mut self, index: usize, own: &SignedStatement) {
+        if !matches!(own.statement.body, Body::Keygen(PeerMessage::Disclosure { .. })) {
+            self.queue.push(Event::Input(index, Input::Statement(own.clone())));
+        }
+    }
+
     fn execute(&mut self, index: usize, effect: Effect) {
         match effect {
             Effect::Say(message) => {
                 // A lie that is told to all is one that the liar keeps to.
                 let kept = (self.tamper)(index, index, &message).unwrap_or(message.clone());
                 let own = self.sign(index, kept);
-                self.queue.push(Event::Input(index, Input::Statement(own.clone())));
+                self.hear_own(index, &own);
                 for to in (0..self.validators.len()).filter(|to| *to != index) {
                     self.send(index, to, &message, &own);
                 }
             }
             Effect::Tell(key, message) => {
                 let own = self.sign(index, message.clone());
-                self.queue.push(Event::Input(index, Input::Statement(own.clone())));
+                self.hear_own(index, &own);
                 let to = (0..self.validators.len()).find(|to| self.key(*to) == key).unwrap();
                 assert_ne!(to, index);
                 self.send(index, to, &message, &own);

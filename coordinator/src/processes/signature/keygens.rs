@@ -262,7 +262,7 @@ impl Keygens {
                     )?;
                     self.speaker.post(out.transaction, *validator, &statement)?;
                 }
-                if !shows_anothers(&statement) {
+                if !is_disclosure(&statement) {
                     queue.push_back(Input::Statement(statement));
                 }
                 out.wake.network = true;
@@ -270,7 +270,7 @@ impl Keygens {
             Effect::Tell(to, message) => {
                 let statement = self.sign(out.transaction, message)?;
                 self.speaker.post(out.transaction, to, &statement)?;
-                if !shows_anothers(&statement) {
+                if !is_disclosure(&statement) {
                     queue.push_back(Input::Statement(statement));
                 }
                 out.wake.network = true;
@@ -336,9 +336,9 @@ impl Keygens {
     }
 }
 
-/// Whether a statement tells only what its signer holds, so that its own machine learns nothing by it. Others can
-/// have a member show much, which must not take its share of the log.
-fn shows_anothers(statement: &SignedStatement) -> bool {
+/// Whether a statement shows what its signer holds already, so that its own machine learns nothing by it. Others
+/// can have a member show much, which must not take its share of the log.
+fn is_disclosure(statement: &SignedStatement) -> bool {
     matches!(statement.statement.body, Body::Keygen(PeerMessage::Disclosure { .. }))
 }
 
