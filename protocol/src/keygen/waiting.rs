@@ -257,9 +257,8 @@ impl Keygen {
             silent.extend(lacks.into_iter().map(|lacking| (lacking, Awaited::Share)));
         }
         let others = silent.into_iter().filter(|(position, _)| running.own != Some(*position));
-        let missed =
-            |(position, awaited)| Some((*running.members.get::<usize>(position)?, awaited));
-        others.filter_map(missed).collect()
+        let key = |position: usize| running.members.get(position).copied();
+        others.filter_map(|(position, awaited)| Some((key(position)?, awaited))).collect()
     }
 
     fn others(&self) -> impl Iterator<Item = usize> + use<> {

@@ -262,17 +262,13 @@ impl Keygens {
                     )?;
                     self.speaker.post(out.transaction, *validator, &statement)?;
                 }
-                if !is_disclosure(&statement) {
-                    queue.push_back(Input::Statement(statement));
-                }
+                queue.extend(own_input(statement));
                 out.wake.network = true;
             }
             Effect::Tell(to, message) => {
                 let statement = self.sign(out.transaction, message)?;
                 self.speaker.post(out.transaction, to, &statement)?;
-                if !is_disclosure(&statement) {
-                    queue.push_back(Input::Statement(statement));
-                }
+                queue.extend(own_input(statement));
                 out.wake.network = true;
             }
             Effect::ToProcessor(message) => out.send(Outgoing::Keygen(&message))?,
@@ -336,10 +332,11 @@ impl Keygens {
     }
 }
 
-/// Whether a statement shows what its signer holds already, so that its own machine learns nothing by it. Others
-/// can have a member show much, which must not take its share of the log.
-fn is_disclosure(statement: &SignedStatement) -> bool {
-    matches!(statement.statement.body, Body::Keygen(PeerMessage::Disclosure { .. }))
+/// What the own machine hears of an own statement: nothing of a disclosure, which shows what it holds already.
+/// Others can have a member show much, which must not take its share of the log.
+fn own_input(statement: SignedStatement) -> Option<Input> {
+    let shows = matches!(statement.statement.body, Body::Keygen(PeerMessage::Disclosure { .. }));
+    (!shows).then_some(Input::Statement(statement))
 }
 
 /// Counts a statement towards its signer's share of the log; whether the input still fits.
