@@ -2,7 +2,7 @@
 
 use serai_messages::keygen::{Awaited, KeygenId, PeerMessage};
 use serai_messages::{Attempt, Participant, ValidatorKey};
-use serai_protocol::keygen::Input;
+use serai_protocol::keygen::{FaultKind, Input};
 
 use crate::world::{ATTEMPT_BLOCKS, SET, START, World};
 
@@ -91,6 +91,11 @@ fn withheld_share_is_the_senders_fault_not_the_recipients() {
         });
         world.run(60, |world| world.all_done(0..count));
         assert_absent_alone_to_blame(&world);
+        let silent = FaultKind::Silent { awaited: Awaited::Share };
+        for index in (0..count).filter(|index| *index != ABSENT) {
+            let kinds: Vec<_> = world.validators[index].faults.iter().map(|it| &it.kind).collect();
+            assert_eq!(kinds, [&silent], "{index}");
+        }
     }
 }
 

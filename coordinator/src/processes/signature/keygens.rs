@@ -36,9 +36,10 @@ struct Session {
     muted: bool,
 }
 
-/// What a session's log takes of one signer. An honest one says some dozens of statements in an attempt, and in
-/// one that is held up shows one other member at most some hundreds that others said.
-const SHARE: Share = Share { statements: 10_000, bytes: 32 * 1024 * 1024 };
+/// What a session's log takes of one signer. In a set of 150 an honest one says up to some three hundred statements
+/// to another in an attempt that is held up, and the 49 that may lie can hold up as many attempts, one after the
+/// other: twice that.
+const SHARE: Share = Share { statements: 30_000, bytes: 32 * 1024 * 1024 };
 
 /// All running key generations.
 pub struct Keygens {
