@@ -33,5 +33,6 @@ pub mod payee;
 pub mod progress;
 pub mod report;
 pub mod simulate;
+pub mod summary;
 pub mod tour;
 pub mod verify;
